@@ -1,0 +1,42 @@
+/** `npm run build`: dist/main.js (the worker), dist/workflow-bundle.js, and dist/lib (the library with its types). */
+import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker"
+import { build } from "esbuild"
+import { spawnSync } from "node:child_process"
+import { chmod, rm, writeFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const dist = `${root}/dist`
+
+await rm(dist, { recursive: true, force: true })
+
+const types = spawnSync(
+  process.execPath,
+  [`${root}/node_modules/typescript/bin/tsc`, "-p", `${root}/tsconfig.build.json`],
+  {
+    stdio: "inherit"
+  }
+)
+if (types.status !== 0) process.exit(types.status ?? 1)
+
+await build({
+  entryPoints: [`${root}/src/main.ts`],
+  outfile: `${dist}/main.js`,
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node22",
+  // Native parts and a sandbox that reads its own files: these stay packages.
+  external: ["@temporalio/*"],
+  minifySyntax: true,
+  legalComments: "none",
+  banner: { js: `import{createRequire as __c}from"node:module";const require=__c(import.meta.url);` },
+  logLevel: "warning"
+})
+await chmod(`${dist}/main.js`, 0o755)
+
+const { code } = await bundleWorkflowCode({
+  workflowsPath: `${dist}/lib/workflow/workflows.js`,
+  logger: new DefaultLogger("WARN")
+})
+await writeFile(`${dist}/workflow-bundle.js`, code)

@@ -1,0 +1,121 @@
+#!/bin/sh
+# Stands in for an OLake connector: takes its command line, and behaves as the "scenario" of its config file says.
+# Arguments, files and lines are those of OLake's own connectors.
+
+command=$1
+config_file=
+destination_file=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --config) config_file=$2; shift ;;
+    --destination) destination_file=$2; shift ;;
+  esac
+  shift
+done
+main_file=${config_file:-$destination_file}
+if [ -n "$main_file" ]; then folder=$(dirname "$main_file"); else folder=.; fi
+log_folder=$folder/logs/sync_$(date -u +%Y-%m-%d_%H-%M-%S)
+mkdir -p "$log_folder"
+
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+text_field() { sed -n "s/.*\"$1\"[[:space:]]*:[[:space:]]*\"\([^\"]*\)\".*/\1/p" "$main_file" | head -n 1; }
+number_field() { sed -n "s/.*\"$1\"[[:space:]]*:[[:space:]]*\([0-9][0-9]*\).*/\1/p" "$main_file" | head -n 1; }
+
+# log LEVEL JSON-MESSAGE: a line of olake.log
+log() { printf '{"level":"%s","message":%s,"time":"%s"}\n' "$1" "$2" "$(now)" >>"$log_folder/olake.log"; }
+
+info() {
+  log info "$1"
+  printf '\033[90m%s\033[0m \033[32mINFO\033[0m %s\n' "$(now)" "$2"
+}
+
+# fatal TEXT [JSON-TEXT]: the last line of a failed run
+fatal() {
+  log fatal "${2:-\"$1\"}"
+  printf '\033[90m%s\033[0m \033[31mFATAL\033[0m %s\n' "$(now)" "$1"
+}
+
+connection_succeeded() {
+  info '{"type":"CONNECTION_STATUS","connectionStatus":{"status":"SUCCEEDED"}}' \
+    '{"connectionStatus":{"status":"SUCCEEDED"},"type":"CONNECTION_STATUS"}'
+}
+
+connection_failed() {
+  message='"password authentication failed for user \"shop\""'
+  info "{\"type\":\"CONNECTION_STATUS\",\"connectionStatus\":{\"status\":\"FAILED\",\"message\":$message}}" \
+    "{\"connectionStatus\":{\"message\":$message,\"status\":\"FAILED\"},\"type\":\"CONNECTION_STATUS\"}"
+}
+
+write_catalog() {
+  stream='{"name":"orders","namespace":"public","type_schema":{"properties":{"id":{"type":["integer"]}}},"supported_sync_modes":["full_refresh","cdc"],"source_defined_primary_key":["id"],"sync_mode":"cdc"}'
+  printf '{"selected_streams":{},"streams":[{"stream":%s}]}' "$stream" >"$folder/streams.json"
+  info "\"discovered 1 stream\"" "discovered 1 stream"
+}
+
+# write_state LSN: the position is a number that no double can hold
+write_state() {
+  printf '{"type":"STREAM","version":7,"streams":[{"stream":"orders","namespace":"public","sync_mode":"cdc","state":{"position":9007199254740993,"lsn":"%s"}}]}' "$1" >"$folder/state.json"
+}
+
+write_stats() {
+  printf '{"Writer Threads":1,"Synced Records":3,"Bytes Read":96,"Speed":"3.00 rps","Seconds Elapsed":"1.00","Estimated Remaining Time":"0 s","Memory Usage Bytes":1048576,"CPU Utilization":1}' >"$folder/stats.json"
+}
+
+scenario=ok
+if [ -n "$main_file" ]; then scenario=$(text_field scenario); fi
+if [ "$scenario" = ok ]; then
+  case $command in
+    check | discover | sync) scenario=ok-$command ;;
+    clear-destination) scenario=ok-sync ;;
+    spec) scenario=ok-spec ;;
+  esac
+fi
+
+case $scenario in
+  ok-spec) echo '{"jsonschema":{},"uischema":{}}' ;;
+  ok-check) connection_succeeded ;;
+  ok-discover) write_catalog ;;
+  ok-sync)
+    write_stats
+    write_state 0/1
+    info '"sync completed"' "sync completed"
+    ;;
+  failed-check-exit-0) connection_failed ;;
+  failed-check-exit-1)
+    connection_failed
+    fatal 'failed to check: password authentication failed for user "shop"' \
+      '"failed to check: password authentication failed for user \"shop\""'
+    exit 1
+    ;;
+  exit-1)
+    fatal "could not open the replication slot"
+    exit 1
+    ;;
+  half-state)
+    write_state 0/1
+    state=$(head -c 40 "$folder/state.json")
+    printf '%s' "$state" >"$folder/state.json"
+    fatal "interrupted while the state was written"
+    exit 1
+    ;;
+  oom)
+    # As process 1, so that its end is the container's. Bounded: without a memory limit it is refused at 2 GiB.
+    info "\"reading orders\"" "reading orders"
+    ulimit -v 2097152
+    exec tail /dev/zero
+    ;;
+  sleep)
+    write_state 0/1
+    trap 'sleep 1; write_state 0/2; info "\"stopped at a checkpoint\"" "stopped at a checkpoint"; exit 0' TERM
+    info '"sync started"' "sync started"
+    seconds=$(number_field seconds)
+    sleep "${seconds:-3600}" &
+    wait $!
+    write_state 0/3
+    ;;
+  no-output | no-catalog) ;;
+  *)
+    fatal "unknown scenario: $scenario"
+    exit 1
+    ;;
+esac

@@ -1,0 +1,86 @@
+/** Liveness, readiness and metrics over HTTP. Alive: the event loop turns. Ready: work would succeed now. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import { createServer } from "node:http"
+import { WorkerConfig } from "./Config.ts"
+import * as Database from "./database/Database.ts"
+import { PodWatch } from "./kubernetes/PodWatch.ts"
+import { SharedStorage } from "./storage/SharedStorage.ts"
+import { TemporalClient } from "./temporal/TemporalClient.ts"
+import { TemporalRuntime } from "./temporal/TemporalRuntime.ts"
+import { Worker } from "./Worker.ts"
+
+const ok = (good: string, bad: string) => (value: boolean) => (value ? good : bad)
+
+/** Each check is bounded by itself, so that this answers within about two seconds whatever hangs. */
+const readiness = Effect.gen(function* () {
+  const worker = yield* Worker
+  const temporal = yield* TemporalClient
+  const watch = yield* PodWatch
+  const storage = yield* SharedStorage
+  const polling = Effect.map(worker.status, (status) => status === "running")
+  return yield* Effect.all(
+    {
+      database: Effect.map(Database.ping, ok("connected", "disconnected")),
+      temporal: Effect.map(
+        Effect.flatMap(polling, (is) => (is ? temporal.answers : Effect.succeed(false))),
+        ok("connected", "disconnected")
+      ),
+      kubernetes: Effect.map(watch.healthy, ok("connected", "disconnected")),
+      storage: Effect.map(storage.isWritable, ok("writable", "not_writable"))
+    },
+    { concurrency: "unbounded" }
+  )
+})
+
+const GOOD = new Set(["connected", "writable"])
+
+const timestamp = Effect.map(DateTime.now, DateTime.formatIso)
+
+const answer = (healthy: boolean, body: Readonly<Record<string, unknown>>) =>
+  HttpServerResponse.text(`${JSON.stringify(body)}\n`, { status: healthy ? 200 : 503, contentType: "application/json" })
+
+const live = Effect.gen(function* () {
+  const worker = yield* Worker
+  const failed = (yield* worker.status) === "failed"
+  return answer(!failed, {
+    status: failed ? "unhealthy" : "healthy",
+    timestamp: yield* timestamp,
+    checks: { worker: failed ? "temporal_worker_failed" : "running" }
+  })
+})
+
+const ready = Effect.gen(function* () {
+  const checks = yield* readiness
+  const isReady = Object.values(checks).every((value) => GOOD.has(value))
+  return answer(isReady, { status: isReady ? "ready" : "not_ready", timestamp: yield* timestamp, checks })
+})
+
+const metrics = Effect.gen(function* () {
+  const runtime = yield* TemporalRuntime
+  const own = yield* PrometheusMetrics.format({ prefix: "olake_worker" })
+  return HttpServerResponse.text(`${own}\n${yield* runtime.metrics}`, {
+    contentType: "text/plain; version=0.0.4; charset=utf-8"
+  })
+})
+
+const routes = Layer.mergeAll(
+  HttpRouter.add("GET", "/health/live", live),
+  HttpRouter.add("GET", "/health", live),
+  HttpRouter.add("GET", "/health/ready", ready),
+  HttpRouter.add("GET", "/ready", ready),
+  HttpRouter.add("GET", "/metrics", metrics)
+)
+
+const server = Layer.unwrap(
+  Effect.map(WorkerConfig, ({ health }) =>
+    NodeHttpServer.layer(createServer, { port: health.port, gracefulShutdownTimeout: "1 second" })
+  )
+)
+
+export const layer = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(Layer.provide(server))

@@ -1,0 +1,149 @@
+/**
+ * Turns an activity program into the async function Temporal calls: decodes the input, heartbeats while the
+ * program runs, interrupts it on cancel and drain, and maps its exit. Besides main, the only place that runs effects.
+ */
+import { Context as ActivityContext } from "@temporalio/activity"
+import { ApplicationFailure, ApplicationFailureCategory } from "@temporalio/common"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import type { RunIdentity } from "../olake/Job.ts"
+import { Drain } from "./Drain.ts"
+
+/** What an error must say about itself to leave an activity; one without it does not compile. */
+export interface ActivityError extends Error {
+  readonly _tag: string
+  readonly isRetryable: boolean
+  /** Type of the Temporal failure, where it is not the tag. */
+  readonly failureType?: string
+  readonly retryDelay?: Duration.Duration
+}
+
+/** What an activity knows of the run it belongs to. */
+export interface ActivityRun {
+  readonly run: RunIdentity
+  readonly attempt: number
+  /** When Temporal first scheduled it, in milliseconds since the epoch; the same in every attempt. */
+  readonly scheduledAt: number
+}
+
+export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("InvalidRequest", {
+  problems: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `The request is not valid: ${this.problems.join("; ")}`
+  }
+  readonly isRetryable = false
+}
+
+export interface BoundaryOptions {
+  /** Whether a worker's stop ends the program at once; it must then leave everything for the next attempt. */
+  readonly detachesOnDrain: boolean
+}
+
+const HEARTBEAT = "5 seconds"
+/** Temporal keeps 4 KiB of a failure that is retried. */
+const LONGEST_MESSAGE = 1500
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const problemsOf = (error: Schema.SchemaError): ReadonlyArray<string> =>
+  format(error.issue).issues.slice(0, 20).map(({ path, message }) => {
+    const field = (path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join(".")
+    return field === "" ? message : `${field}: ${message}`
+  })
+
+const decode = <I, RD>(schema: Schema.Codec<I, unknown, RD>, wire: unknown) =>
+  Schema.decodeUnknownEffect(schema, { errors: "all", onExcessProperty: "ignore" })(wire).pipe(
+    Effect.mapError((error) => new InvalidRequest({ problems: problemsOf(error) }))
+  )
+
+const shorten = (text: string): string => (text.length <= LONGEST_MESSAGE ? text : `${text.slice(0, LONGEST_MESSAGE)}…`)
+
+const toFailure = (error: ActivityError): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: error.failureType ?? error._tag,
+    message: shorten(error.message),
+    nonRetryable: !error.isRetryable,
+    ...(error.retryDelay === undefined ? {} : { nextRetryDelay: Duration.toMillis(error.retryDelay) })
+  })
+
+/** A bug of ours. Worth another try, in case it was the moment's; the log has the stack. */
+const defectFailure = (cause: Cause.Cause<unknown>): ApplicationFailure => {
+  const text = String(Cause.squash(cause))
+  return ApplicationFailure.create({ type: "Defect", message: shorten(`Internal error: ${text}`), nextRetryDelay: "60s" })
+}
+
+const detached = (): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: "WorkerShutdown",
+    message: "This worker is stopping; the Pod runs on and another attempt takes it over.",
+    nextRetryDelay: 1000,
+    category: ApplicationFailureCategory.BENIGN
+  })
+
+const runOf = (context: ActivityContext): ActivityRun => ({
+  run: {
+    temporalNamespace: context.info.namespace,
+    taskQueue: context.info.taskQueue.replace(/-syncs$/, ""),
+    workflowId: context.info.workflowExecution?.workflowId ?? "",
+    runId: context.info.workflowExecution?.runId ?? ""
+  },
+  attempt: context.info.attempt,
+  scheduledAt: context.info.scheduledTimestampMs
+})
+
+const beat = (context: ActivityContext) =>
+  Effect.sync(() => context.heartbeat()).pipe(Effect.repeat(Schedule.spaced(HEARTBEAT)), Effect.andThen(Effect.never))
+
+/** What Temporal is told when the program has ended without a value. */
+const failureOf = (context: ActivityContext, drain: AbortSignal, cause: Cause.Cause<ActivityError>): unknown => {
+  const { cancellationSignal, cancellationDetails } = context
+  // A cancelled activity must say so, whatever else went wrong meanwhile: else the run ends Failed, not Canceled.
+  if (cancellationDetails?.cancelRequested === true) return cancellationSignal.reason
+  const error = Cause.findErrorOption(cause)
+  if (Option.isSome(error)) return toFailure(error.value)
+  if (Cause.hasInterruptsOnly(cause)) {
+    if (drain.aborted || cancellationDetails?.workerShutdown === true) return detached()
+    if (cancellationSignal.aborted) return cancellationSignal.reason
+  }
+  return defectFailure(cause)
+}
+
+export const make = <I, RD, A, E extends ActivityError, R>(
+  type: string,
+  request: Schema.Codec<I, unknown, RD>,
+  program: (request: I, run: ActivityRun) => Effect.Effect<A, E, R>,
+  options: BoundaryOptions
+): Effect.Effect<(wire: unknown) => Promise<A>, never, R | RD | Drain> =>
+  Effect.gen(function* () {
+    const services = yield* Effect.context<R | RD | Drain>()
+    const drain = (yield* Drain).signal
+    return async (wire: unknown): Promise<A> => {
+      const context = ActivityContext.current()
+      const run = runOf(context)
+      const signals = options.detachesOnDrain ? [context.cancellationSignal, drain] : [context.cancellationSignal]
+      const activity = decode(request, wire).pipe(
+        Effect.flatMap((decoded) => program(decoded, run)),
+        Effect.raceFirst(beat(context)),
+        Effect.tapCause((cause) => report(type, cause)),
+        Effect.annotateLogs({ workflowId: run.run.workflowId, runId: run.run.runId, activity: type, attempt: run.attempt })
+      )
+      const exit = await Effect.runPromiseExitWith(services)(activity, { signal: AbortSignal.any(signals) })
+      if (Exit.isSuccess(exit)) return exit.value
+      throw failureOf(context, drain, exit.cause)
+    }
+  })
+
+const report = (type: string, cause: Cause.Cause<ActivityError>): Effect.Effect<void> => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.logInfo(`${type} was interrupted`)
+  const error = Cause.findError(cause)
+  if (Result.isFailure(error)) return Effect.logError(`${type} met a bug`, cause)
+  return Effect.logWarning(`${type} failed: ${error.success.message}`)
+}

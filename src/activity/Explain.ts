@@ -1,0 +1,31 @@
+/** Adds the connector's own last words to a Pod's failure. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { PodFailure } from "../kubernetes/PodFailure.ts"
+import type { PodExit } from "../kubernetes/PodRunner.ts"
+import { MAIN_CONTAINER } from "../kubernetes/PodView.ts"
+import { lastErrorLine } from "../olake/ConnectorOutput.ts"
+import type { Job } from "../olake/Job.ts"
+import { SharedStorage } from "../storage/SharedStorage.ts"
+
+const mainContainer = ({ view }: PodExit) => view.containers.find(({ name }) => name === MAIN_CONTAINER)
+
+/** The end of its log, that the kubelet puts into the status of a container that failed. */
+export const terminationMessage = (exit: PodExit): string => mainContainer(exit)?.message ?? ""
+
+/** The log that this Pod's connector wrote to the shared storage; an earlier attempt's does not count. */
+export const ownLog = (exit: PodExit, job: Job): Effect.Effect<Option.Option<string>, never, SharedStorage> =>
+  Effect.flatMap(SharedStorage, (storage) =>
+    storage.connectorLog(job.directory, mainContainer(exit)?.startedAt).pipe(Effect.orElseSucceed(() => Option.none()))
+  )
+
+/** The failure of a Pod, with the connector's last error line where the connector is what failed. */
+export const explain = Effect.fnUntraced(function* (exit: PodExit, failure: PodFailure, job: Job) {
+  if (failure.class !== "ConnectorFailed") return failure
+  const own = Option.getOrUndefined(yield* ownLog(exit, job))
+  const line =
+    lastErrorLine(own ?? "") ??
+    lastErrorLine(terminationMessage(exit)) ??
+    lastErrorLine(yield* exit.log.pipe(Effect.orElseSucceed(() => "")))
+  return line === undefined ? failure : failure.withLastLine(line)
+})

@@ -1,0 +1,258 @@
+/**
+ * The few Kubernetes API calls this worker makes, in the namespace of its jobs. A call that failed
+ * transiently is tried again here, briefly; anything longer is the workflow's to wait for.
+ */
+import { KubeConfig, type V1Pod, type V1Secret } from "@kubernetes/client-node"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { existsSync } from "node:fs"
+import { WorkerConfig } from "../Config.ts"
+import * as ApiTransport from "./ApiTransport.ts"
+import { KubernetesError } from "./KubernetesError.ts"
+import type { PodJson } from "./PodView.ts"
+
+export interface PodList {
+  readonly items: ReadonlyArray<PodJson>
+  readonly resourceVersion: string
+}
+
+export interface WatchFrame {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK"
+  readonly object: PodJson
+}
+
+export class KubernetesConfigError extends Error {
+  readonly _tag = "KubernetesConfigError"
+  readonly isRetryable = false
+}
+
+const requests = Metric.counter("kubernetes_requests_total", {
+  description: "Requests to the Kubernetes API, by verb and HTTP status (0: no answer)",
+  incremental: true
+})
+
+const PAGE = 500
+
+/** 0.2 s doubling to 5 s, about 20 s in all; a Retry-After is obeyed instead. */
+const transient = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: 7 }),
+  Schedule.setInputType<KubernetesError>(),
+  Schedule.while(({ input }) => input.isTransient),
+  Schedule.modifyDelay(({ input, duration }) =>
+    Effect.succeed(Duration.max(duration, Duration.seconds(Math.min(input.retryAfter ?? 0, 60))))
+  )
+)
+
+export class KubernetesClient extends Context.Service<
+  KubernetesClient,
+  {
+    readonly namespace: string
+    /** Not repeated on a lost answer: the Pod may exist, the caller looks. */
+    readonly createPod: (pod: V1Pod) => Effect.Effect<PodJson, KubernetesError>
+    readonly readPod: (name: string) => Effect.Effect<PodJson, KubernetesError>
+    /** Deletes that very Pod and no later one of the same name; a Pod already gone is success. */
+    readonly deletePod: (name: string, uid: string, grace?: Duration.Duration) => Effect.Effect<void, KubernetesError>
+    /** The end of the main container's log, at most 200 lines. */
+    readonly readPodLog: (name: string, container: string) => Effect.Effect<string, KubernetesError>
+    readonly listPods: (labelSelector: string) => Effect.Effect<PodList, KubernetesError>
+    /** One watch, as long as the server keeps it; an ERROR frame is a failure. Bookmarks included. */
+    readonly watchPods: (
+      labelSelector: string,
+      resourceVersion: string,
+      timeout: Duration.Duration
+    ) => Stream.Stream<WatchFrame, KubernetesError>
+    /** An existing Secret of that name is success. */
+    readonly createSecret: (secret: V1Secret) => Effect.Effect<void, KubernetesError>
+    /** Whether this process may do it (SelfSubjectAccessReview). */
+    readonly mayI: (verb: string, resource: string) => Effect.Effect<boolean, KubernetesError>
+  }
+>()("olake-worker/kubernetes/KubernetesClient") {
+  static readonly layer = Layer.effect(
+    KubernetesClient,
+    Effect.gen(function* () {
+      const { kubernetes } = yield* WorkerConfig
+      const kubeConfig = yield* loadKubeConfig(kubernetes.kubeconfig)
+      const transport = ApiTransport.make(kubeConfig, `olake-worker (${kubernetes.podName})`)
+      const core = `/api/v1/namespaces/${encodeURIComponent(kubernetes.namespace)}`
+      const pod = (name: string) => `${core}/pods/${encodeURIComponent(name)}`
+
+      const counted = (verb: string) => <A>(call: Effect.Effect<A, KubernetesError>) =>
+        call.pipe(
+          Effect.tap(() => Metric.update(Metric.withAttributes(requests, { verb, code: "2xx" }), 1)),
+          Effect.tapError((error) =>
+            Metric.update(Metric.withAttributes(requests, { verb, code: String(error.status) }), 1)
+          )
+        )
+      // SAFETY: the API server's answers are what the Kubernetes API documents; only optional fields are read of them.
+      const json = <A>(verb: string, request: ApiTransport.ApiRequest) =>
+        transport.text(request).pipe(
+          Effect.flatMap((text) =>
+            Effect.try({ try: () => JSON.parse(text) as A, catch: () => unreadable(request.operation, text) })
+          ),
+          counted(verb)
+        )
+
+      const listPage = (labelSelector: string, token: string | undefined) =>
+        json<{ items?: ReadonlyArray<PodJson>; metadata: { resourceVersion?: string; continue?: string } }>("list", {
+          operation: "list Pods",
+          method: "GET",
+          path: `${core}/pods`,
+          query: { labelSelector, limit: PAGE, ...(token === undefined ? {} : { continue: token }) }
+        }).pipe(Effect.retry(transient))
+
+      const listPods = Effect.fn("KubernetesClient.listPods")(function* (labelSelector: string) {
+        const items: Array<PodJson> = []
+        let token: string | undefined
+        let resourceVersion = ""
+        do {
+          const page = yield* listPage(labelSelector, token)
+          items.push(...(page.items ?? []))
+          resourceVersion = page.metadata.resourceVersion ?? ""
+          token = page.metadata.continue || undefined
+        } while (token !== undefined)
+        return { items, resourceVersion }
+      })
+
+      return KubernetesClient.of({
+        namespace: kubernetes.namespace,
+        createPod: (body) =>
+          json<PodJson>("create", {
+            operation: `create Pod ${body.metadata?.name}`,
+            method: "POST",
+            path: `${core}/pods`,
+            query: { fieldValidation: "Strict" },
+            body
+          }),
+        readPod: (name) =>
+          json<PodJson>("get", { operation: `read Pod ${name}`, method: "GET", path: pod(name) }).pipe(
+            Effect.retry(transient)
+          ),
+        deletePod: (name, uid, grace) =>
+          json<unknown>("delete", {
+            operation: `delete Pod ${name}`,
+            method: "DELETE",
+            path: pod(name),
+            body: {
+              preconditions: { uid },
+              propagationPolicy: "Background",
+              ...(grace === undefined ? {} : { gracePeriodSeconds: Math.ceil(Duration.toSeconds(grace)) })
+            }
+          }).pipe(
+            Effect.retry(transient),
+            // A conflict says that a Pod of this name lives, but another one: ours is gone.
+            Effect.catchIf((error) => error.isNotFound || error.isConflict, () => Effect.void),
+            Effect.asVoid
+          ),
+        readPodLog: (name, container) =>
+          transport
+            .text({
+              operation: `read the log of Pod ${name}`,
+              method: "GET",
+              path: `${pod(name)}/log`,
+              query: { container, tailLines: 200, limitBytes: 262_144 }
+            })
+            .pipe(
+              counted("log"),
+              Effect.retry(transient),
+              // The kubelet says this with status 200 when the container's log is gone.
+              Effect.filterOrFail(
+                (text) => !text.startsWith("unable to retrieve container logs for "),
+                (text) => unreadable(`read the log of Pod ${name}`, text)
+              )
+            ),
+        listPods,
+        watchPods: (labelSelector, resourceVersion, timeout) =>
+          transport
+            .lines({
+              operation: "watch Pods",
+              method: "GET",
+              path: `${core}/pods`,
+              query: {
+                watch: 1,
+                allowWatchBookmarks: "true",
+                labelSelector,
+                resourceVersion,
+                timeoutSeconds: Math.round(Duration.toSeconds(timeout))
+              }
+            })
+            .pipe(Stream.filter((line) => line !== ""), Stream.mapEffect(parseFrame)),
+        createSecret: (body) =>
+          json<unknown>("create", {
+            operation: `create Secret ${body.metadata?.name}`,
+            method: "POST",
+            path: `${core}/secrets`,
+            body
+          }).pipe(
+            Effect.retry(transient),
+            Effect.catchIf((error) => error.alreadyExists, () => Effect.void),
+            Effect.asVoid
+          ),
+        mayI: (verb, resource) =>
+          json<{ status?: { allowed?: boolean } }>("create", {
+            operation: `ask whether it may ${verb} ${resource}`,
+            method: "POST",
+            path: "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            body: {
+              apiVersion: "authorization.k8s.io/v1",
+              kind: "SelfSubjectAccessReview",
+              spec: { resourceAttributes: { namespace: kubernetes.namespace, verb, ...splitResource(resource) } }
+            }
+          }).pipe(Effect.retry(transient), Effect.map((review) => review.status?.allowed === true))
+      })
+    })
+  )
+}
+
+const loadKubeConfig = (path: string | undefined) =>
+  Effect.try({
+    try: () => {
+      const kubeConfig = new KubeConfig()
+      if (path !== undefined) kubeConfig.loadFromFile(path)
+      else if (existsSync("/var/run/secrets/kubernetes.io/serviceaccount/token")) kubeConfig.loadFromCluster()
+      else kubeConfig.loadFromDefault()
+      if (!kubeConfig.getCurrentCluster()?.server) throw new Error("it names no current cluster")
+      return kubeConfig
+    },
+    catch: (cause) =>
+      new KubernetesConfigError(
+        `Kubernetes: cannot use ${path === undefined ? "the default kubeconfig" : `KUBECONFIG=${path}`}: ${
+          cause instanceof Error ? cause.message : String(cause)
+        }. Set KUBECONFIG to a kubeconfig file, or run in a cluster with a ServiceAccount.`
+      )
+  })
+
+const splitResource = (resource: string) => {
+  const [name, subresource] = resource.split("/")
+  return { group: "", resource: name, ...(subresource === undefined ? {} : { subresource }) }
+}
+
+const unreadable = (operation: string, text: string) =>
+  new KubernetesError({ operation, status: 0, reason: "UnreadableAnswer", detail: text.slice(0, 200) })
+
+/** Longest line a watch may send; etcd refuses objects of more than 1.5 MiB. */
+const MAX_FRAME = 8 * 1024 * 1024
+
+const parseFrame = Effect.fnUntraced(function* (line: string) {
+  if (line.length > MAX_FRAME) return yield* unreadable("watch Pods", `a frame of ${line.length} characters`)
+  const frame = yield* Effect.try({
+    // SAFETY: see `json` above.
+    try: () => JSON.parse(line) as { type: string; object: PodJson & { code?: number; reason?: string; message?: string } },
+    catch: () => unreadable("watch Pods", line)
+  })
+  if (frame.type === "ERROR") {
+    const { code, reason, message } = frame.object
+    return yield* new KubernetesError({
+      operation: "watch Pods",
+      status: code ?? 500,
+      reason: reason ?? "Unknown",
+      detail: message ?? ""
+    })
+  }
+  return frame as WatchFrame
+})

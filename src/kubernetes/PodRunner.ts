@@ -1,0 +1,300 @@
+/**
+ * Runs one Pod to its end. `run`: a Pod that is gone with its scope. `adopt`: a Pod that outlives this
+ * process; it is created or found again, waited for, and left behind for `stop`.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { WorkerConfig } from "../Config.ts"
+import { isLongRunning, type Job } from "../olake/Job.ts"
+import { KubernetesClient } from "./KubernetesClient.ts"
+import type { KubernetesError } from "./KubernetesError.ts"
+import { adoptionOf } from "./PodAdoption.ts"
+import type { PodFailure } from "./PodFailure.ts"
+import * as PodSpec from "./PodSpec.ts"
+import { decide, defaultTimers, type Verdict } from "./PodStatus.ts"
+import { fromPod, MAIN_CONTAINER, type PodView } from "./PodView.ts"
+import { type Observation, PodWatch } from "./PodWatch.ts"
+
+/** A Pod whose connector has ended, well or badly. */
+export interface PodExit {
+  readonly view: PodView
+  readonly failure: PodFailure | undefined
+  /** The end of its log; only while the Pod is there. */
+  readonly log: Effect.Effect<string, KubernetesError>
+}
+
+/** Another open run holds the job's one writer. */
+export class JobBusy extends Schema.TaggedError<JobBusy>()("JobBusy", {
+  pod: Schema.String,
+  jobId: Schema.Int,
+  workflowId: Schema.String
+}) {
+  override get message(): string {
+    return `Job ${this.jobId} is being written by another run (workflow ${this.workflowId}, Pod ${this.pod}); this run waits until that one ends.`
+  }
+  readonly isRetryable = true
+  readonly retryDelay = Duration.seconds(30)
+}
+
+/** Something that is not OLake's has the name of our Pod. */
+export class NameConflict extends Schema.TaggedError<NameConflict>()("NameConflict", { pod: Schema.String }) {
+  override get message(): string {
+    return `Pod ${this.pod} exists but was not made by an OLake worker. Rename or delete it, then run again.`
+  }
+  readonly isRetryable = false
+}
+
+/** A Pod that should be gone is still there. */
+export class StillTerminating extends Schema.TaggedError<StillTerminating>()("StillTerminating", {
+  pod: Schema.String,
+  node: Schema.optionalKey(Schema.String)
+}) {
+  override get message(): string {
+    return `Pod ${this.pod} was asked to stop but is still there${this.node ? ` on node ${this.node}` : ""}. If that node is lost, delete the Node object or force-delete the Pod.`
+  }
+  readonly isRetryable = true
+}
+
+export type PodRunnerError = KubernetesError | JobBusy | NameConflict | StillTerminating
+
+export interface AdoptOptions<E, R, E2 = never> {
+  /** Done before a Pod is created, not when one is found. */
+  readonly prepare: Effect.Effect<void, E, R>
+  /** Whether the Temporal run that a found Pod belongs to still goes on. */
+  readonly isOpen: (workflowId: string, runId: string) => Effect.Effect<boolean, E2>
+}
+
+export class PodRunner extends Context.Service<
+  PodRunner,
+  {
+    /** The Pod is deleted when the scope closes, however it closes. */
+    readonly run: (job: Job) => Effect.Effect<PodExit, PodRunnerError, Scope.Scope>
+    readonly adopt: <E, R, E2>(
+      job: Job,
+      options: AdoptOptions<E, R, E2>
+    ) => Effect.Effect<PodExit, PodRunnerError | E | E2, R>
+    /** Asks this run's Pod to stop and waits until it is proved gone; none is success. */
+    readonly stop: (job: Pick<Job, "operation" | "jobId" | "run">) => Effect.Effect<void, PodRunnerError>
+    /** Whether encryption keys can be handed to Pods in Secrets of their own. */
+    readonly mayCreateSecrets: Effect.Effect<boolean>
+  }
+>()("olake-worker/kubernetes/PodRunner") {
+  static readonly layer = Layer.effect(
+    PodRunner,
+    Effect.gen(function* () {
+      const kubernetes = yield* KubernetesClient
+      const watch = yield* PodWatch
+      const config = yield* WorkerConfig
+      const { jobs } = config
+      const mayCreateSecrets = yield* Effect.cachedWithTTL(
+        kubernetes.mayI("create", "secrets").pipe(Effect.orElseSucceed(() => true)),
+        "10 minutes"
+      )
+
+      const submit = Effect.fnUntraced(function* (job: Job) {
+        const secretKey = PodSpec.secretKeySource(job, jobs, job.secretKey !== undefined && (yield* mayCreateSecrets))
+        const now = DateTime.formatIso(yield* DateTime.now)
+        const spec = PodSpec.build(job, {
+          namespace: kubernetes.namespace,
+          workerPod: config.kubernetes.podName,
+          jobs,
+          secretKey,
+          now
+        })
+        const view = fromPod(yield* kubernetes.createPod(spec))
+        yield* giveSecret(job, view, secretKey)
+        yield* Effect.logInfo("Pod created")
+        return view
+      })
+
+      /** After the Pod, so that the Secret can name it as owner; the kubelet waits for it. */
+      const giveSecret = (job: Job, pod: PodView, source: PodSpec.SecretKeySource) =>
+        source === "ownSecret"
+          ? kubernetes.createSecret(PodSpec.ownSecret(job, pod.name, pod.uid, kubernetes.namespace))
+          : Effect.void
+
+      const adoptFound = Effect.fnUntraced(function* (job: Job, pod: PodView) {
+        const source = PodSpec.secretKeySource(job, jobs, job.secretKey !== undefined && (yield* mayCreateSecrets))
+        yield* giveSecret(job, pod, source)
+        yield* Effect.logInfo("Pod of this run found, waiting for it")
+        return pod
+      })
+
+      const findByName = (name: string) =>
+        kubernetes.readPod(name).pipe(
+          Effect.map((pod) => fromPod(pod)),
+          Effect.catchIf((error) => error.isNotFound, () => Effect.succeed(undefined))
+        )
+
+      /** Waits until a Pod that is being deleted is gone. */
+      const awaitGone = (view: PodView) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            yield* watch.track(view)
+            let seen: Observation | undefined
+            do seen = yield* watch.next(view.uid, seen)
+            while (!seen.gone)
+          })
+        ).pipe(
+          Effect.timeoutOrElse({
+            duration: Duration.sum(jobs.terminationGrace, Duration.seconds(60)),
+            orElse: () =>
+              Effect.fail(new StillTerminating({ pod: view.name, ...(view.node === undefined ? {} : { node: view.node }) }))
+          })
+        )
+
+      const removeAndWait = (view: PodView) => Effect.andThen(kubernetes.deletePod(view.name, view.uid), awaitGone(view))
+
+      /** Creates the job's Pod, or finds the one it has already. */
+      const ensure = <E, R, E2>(job: Job, options: AdoptOptions<E, R, E2>) =>
+        Effect.gen(function* () {
+          const name = PodSpec.nameOf(job)
+          const key = PodSpec.keyOf(job.run, job.operation)
+          let found = yield* watch.find((view) => view.name === name)
+          // Each turn waits for something to be gone, or for a lost answer to be cleared up.
+          for (let turn = 0; turn < 5; turn++) {
+            if (found === undefined) {
+              yield* options.prepare
+              const created = yield* Effect.result(submit(job))
+              if (created._tag === "Success") return created.success
+              const error = created.failure
+              // Anything but a plain refusal may have made the Pod all the same.
+              if (!error.alreadyExists && !error.isTransient) return yield* error
+              found = yield* findByName(name)
+              if (found === undefined) {
+                yield* Effect.sleep(Duration.seconds(Math.min(error.retryAfter ?? turn + 1, 60)))
+                continue
+              }
+            }
+            switch (adoptionOf(found, key)) {
+              case "ours":
+                return yield* adoptFound(job, found)
+              case "oursEnding":
+                yield* awaitGone(found)
+                break
+              case "notManaged":
+                return yield* new NameConflict({ pod: name })
+              case "otherRun": {
+                const workflowId = found.annotations[PodSpec.WORKFLOW_ID_ANNOTATION] ?? ""
+                if (yield* options.isOpen(workflowId, found.annotations[PodSpec.RUN_ID_ANNOTATION] ?? "")) {
+                  return yield* new JobBusy({ pod: name, jobId: job.jobId, workflowId })
+                }
+                yield* Effect.logWarning(`Pod of an ended run (workflow ${workflowId}) is removed first`)
+                yield* removeAndWait(found)
+              }
+            }
+            found = undefined
+          }
+          return yield* new StillTerminating({ pod: name })
+        })
+
+      const awaitEnd = (job: Job, created: PodView) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const options = {
+              kind: isLongRunning(job.operation) ? ("long" as const) : ("short" as const),
+              stopRequested: false,
+              timers: defaultTimers
+            }
+            const judge = ({ view, gone }: Observation): Verdict => decide(gone ? { gone: true, last: view } : view, options)
+            const fresh = (view: PodView) =>
+              Effect.map(findByName(view.name), (now): Observation =>
+                now?.uid === view.uid ? { view: now, gone: false } : { view, gone: true }
+              )
+            yield* watch.track(created)
+            let seen: Observation | undefined
+            let row: Verdict["row"] | undefined
+            let since = 0
+            while (true) {
+              const current: Observation = seen ?? (yield* watch.next(created.uid, undefined))
+              let verdict = judge(current)
+              if (verdict._tag === "Succeeded") return exitOf(current.view, undefined)
+              const now = yield* Clock.currentTimeMillis
+              if (verdict.row !== row) {
+                row = verdict.row
+                since = now
+                yield* Effect.logDebug(`Pod: ${verdict._tag === "Pending" ? verdict.message : verdict.failure.message}`)
+              }
+              const patience = verdict._tag === "Pending" ? verdict.giveUp : { after: 0, failure: verdict.failure }
+              const left = patience === undefined ? Number.POSITIVE_INFINITY : since + patience.after - now
+              if (patience !== undefined && left <= 0) {
+                // Never a bad verdict on old news: ask once more, and wait while the API server is away.
+                const confirmed = yield* fresh(current.view).pipe(Effect.retry({ schedule: whileAway }))
+                verdict = judge(confirmed)
+                if (verdict._tag === "Succeeded") return exitOf(confirmed.view, undefined)
+                if (verdict.row === row) {
+                  return exitOf(confirmed.view, verdict._tag === "Failed" ? verdict.failure : patience.failure)
+                }
+                seen = confirmed
+                continue
+              }
+              const next = watch.next(created.uid, current)
+              seen = Number.isFinite(left)
+                ? Option.getOrElse(yield* Effect.timeoutOption(next, Duration.millis(left)), () => current)
+                : yield* next
+            }
+          })
+        )
+
+      const exitOf = (view: PodView, failure: PodFailure | undefined): PodExit => ({
+        view,
+        failure,
+        log: kubernetes.readPodLog(view.name, MAIN_CONTAINER)
+      })
+
+      const stop = Effect.fn("PodRunner.stop")(function* (job: Pick<Job, "operation" | "jobId" | "run">) {
+        const name = PodSpec.nameOf(job)
+        const key = PodSpec.keyOf(job.run, job.operation)
+        const found = (yield* watch.find((view) => view.name === name)) ?? (yield* findByName(name))
+        if (found === undefined) return
+        const adoption = adoptionOf(found, key)
+        if (adoption === "ours") yield* removeAndWait(found)
+        else if (adoption === "oursEnding") yield* awaitGone(found)
+      })
+
+      /** The scope's end: whatever became of the create, this run's Pod goes. */
+      const discard = (job: Job) =>
+        Effect.gen(function* () {
+          const name = PodSpec.nameOf(job)
+          const found = (yield* watch.find((view) => view.name === name)) ?? (yield* findByName(name))
+          if (found !== undefined && adoptionOf(found, PodSpec.keyOf(job.run, job.operation)) === "ours") {
+            yield* kubernetes.deletePod(name, found.uid)
+          }
+        }).pipe(
+          Effect.timeout("30 seconds"),
+          Effect.catch((error) => Effect.logWarning(`the Pod was not deleted: ${error.message}`))
+        )
+
+      const annotated = (job: Pick<Job, "operation" | "jobId" | "run">) => Effect.annotateLogs({ pod: PodSpec.nameOf(job) })
+
+      return PodRunner.of({
+        run: (job) =>
+          Effect.gen(function* () {
+            yield* watch.synced
+            // Before the create: one whose answer is lost must be cleaned up as well.
+            yield* Effect.addFinalizer(() => annotated(job)(discard(job)))
+            const pod = yield* ensure(job, { prepare: Effect.void, isOpen: () => Effect.succeed(true) })
+            return yield* awaitEnd(job, pod)
+          }).pipe(annotated(job)),
+        adopt: (job, options) =>
+          watch.synced.pipe(
+            Effect.andThen(ensure(job, options)),
+            Effect.flatMap((pod) => awaitEnd(job, pod)),
+            annotated(job)
+          ),
+        stop: (job) => Effect.andThen(watch.synced, stop(job)).pipe(annotated(job)),
+        mayCreateSecrets
+      })
+    })
+  )
+}
+
+const whileAway = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("15 seconds")]).pipe(Schedule.jittered)

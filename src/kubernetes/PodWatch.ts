@@ -1,0 +1,227 @@
+/**
+ * One list + watch of this worker's Pods per process, and the waiters on them. A Pod is known by its uid.
+ * A waiter sees the latest view, not every event, so a burst costs it nothing. "Gone" is only said with proof.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Random from "effect/Random"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { KubernetesClient, type WatchFrame } from "./KubernetesClient.ts"
+import type { KubernetesError } from "./KubernetesError.ts"
+import { fromPod, type PodJson, type PodView } from "./PodView.ts"
+
+/** What is known of one Pod: its latest view, and whether it was proved gone since. */
+export interface Observation {
+  readonly view: PodView
+  readonly gone: boolean
+}
+
+/** Pods of this worker and of the Go worker before it; `done` ones have told all they can. */
+const SELECTOR = "app.kubernetes.io/managed-by=olake-workers"
+
+const reconnects = Metric.counter("pod_watch_reconnects_total", {
+  description: "Watches that ended, by cause",
+  incremental: true
+})
+const relists = Metric.counter("pod_watch_relists_total", { description: "Full lists of Pods", incremental: true })
+const tracked = Metric.gauge("pods_tracked", { description: "Pods the watch knows" })
+
+interface Entry {
+  observation: Observation
+  changed: Latch.Latch
+  waiters: number
+}
+
+export class PodWatch extends Context.Service<
+  PodWatch,
+  {
+    /** Registers interest in a Pod from a view of it; released with the scope. */
+    readonly track: (view: PodView) => Effect.Effect<void, never, Scope.Scope>
+    /** The observation of a tracked Pod as soon as it differs from `seen`. */
+    readonly next: (uid: string, seen: Observation | undefined) => Effect.Effect<Observation>
+    /** Live Pods as far as known; complete once synced. */
+    readonly find: (predicate: (view: PodView) => boolean) => Effect.Effect<PodView | undefined>
+    /** Waits for the first complete list. */
+    readonly synced: Effect.Effect<void>
+    /** False until the first list, and where nothing was heard from the API server for too long. */
+    readonly healthy: Effect.Effect<boolean>
+  }
+>()("olake-worker/kubernetes/PodWatch") {
+  static readonly layer = Layer.effect(
+    PodWatch,
+    Effect.gen(function* () {
+      const kubernetes = yield* KubernetesClient
+      const scope = yield* Effect.scope
+      const entries = new Map<string, Entry>()
+      const ready = yield* Latch.make(false)
+      let resourceVersion = ""
+      let lastHeard = 0
+
+      const put = (observation: Observation): Effect.Effect<void> =>
+        Effect.suspend(() => {
+          const { uid } = observation.view
+          const entry = entries.get(uid)
+          if (entry === undefined) {
+            if (!observation.gone) entries.set(uid, { observation, changed: Latch.makeUnsafe(false), waiters: 0 })
+            return Effect.void
+          }
+          if (entry.observation.gone) return Effect.void
+          if (observation.gone && entry.waiters === 0) entries.delete(uid)
+          const { changed } = entry
+          entry.observation = observation
+          entry.changed = Latch.makeUnsafe(false)
+          return changed.open
+        })
+
+      /** A Pod that left the list may have lost its label only: ask for it by name. */
+      const proveGone = (view: PodView): Effect.Effect<void> =>
+        kubernetes.readPod(view.name).pipe(
+          Effect.matchEffect({
+            onSuccess: (pod) =>
+              pod.metadata.uid === view.uid ? put({ view: fromPod(pod), gone: false }) : put({ view, gone: true }),
+            onFailure: (error) => (error.isNotFound ? put({ view, gone: true }) : Effect.fail(error))
+          }),
+          Effect.retry({ schedule: backoff }),
+          Effect.ignore
+        )
+
+      const left = (view: PodView) =>
+        hasEnded(view) || view.deletionTimestamp !== undefined
+          ? put({ view, gone: true })
+          : Effect.asVoid(Effect.forkIn(proveGone(view), scope))
+
+      const onFrame = Effect.fnUntraced(function* (frame: WatchFrame) {
+        lastHeard = yield* Clock.currentTimeMillis
+        resourceVersion = frame.object.metadata.resourceVersion ?? resourceVersion
+        if (frame.type === "BOOKMARK") return
+        const view = fromPod(frame.object)
+        yield* frame.type === "DELETED" ? left(view) : put({ view, gone: false })
+      })
+
+      const list = Effect.fnUntraced(function* () {
+        const { items, resourceVersion: listed } = yield* kubernetes.listPods(SELECTOR)
+        yield* Metric.update(relists, 1)
+        const views = items.map((pod: PodJson) => fromPod(pod))
+        const present = new Set(views.map((view) => view.uid))
+        for (const view of views) yield* put({ view, gone: false })
+        for (const { observation } of [...entries.values()]) {
+          if (!observation.gone && !present.has(observation.view.uid)) {
+            yield* Effect.forkIn(proveGone(observation.view), scope)
+          }
+        }
+        resourceVersion = listed
+        lastHeard = yield* Clock.currentTimeMillis
+        yield* ready.open
+      })
+
+      const watchOnce = Effect.fnUntraced(function* () {
+        const timeout = Duration.seconds(270 + (yield* Random.nextIntBetween(0, 30)))
+        let frames = 0
+        yield* kubernetes.watchPods(SELECTOR, resourceVersion, timeout).pipe(
+          Stream.timeoutOrElse({ duration: SILENCE, orElse: () => Stream.empty }),
+          Stream.runForEach((frame) => {
+            frames += 1
+            return onFrame(frame).pipe(Effect.catchDefect((defect) => Effect.logError("a Pod event was not understood", defect)))
+          }),
+          Effect.timeoutOption(Duration.sum(timeout, Duration.seconds(15)))
+        )
+        yield* Metric.update(tracked, entries.size)
+        return frames
+      })
+
+      const loop = Effect.gen(function* () {
+        let listed = false
+        let listedAt = 0
+        let failures = 0
+        while (true) {
+          const started = yield* Clock.currentTimeMillis
+          const result = yield* Effect.result(listed ? watchOnce() : Effect.as(list(), 0))
+          const lived = (yield* Clock.currentTimeMillis) - started
+          if (Result.isSuccess(result)) {
+            failures = 0
+            if (listed && lived < 5000) yield* Effect.sleep(jittered("1 second", yield* Random.next))
+            if (!listed) listedAt = started
+            listed = started - listedAt < TRUTH_CHECK
+            continue
+          }
+          const error = result.failure
+          const cause = error.isExpired ? "expired" : String(error.status)
+          yield* Metric.update(Metric.withAttributes(reconnects, { cause }), 1)
+          if (error.isExpired) {
+            listed = false
+            yield* Effect.sleep(jittered("1 second", yield* Random.next))
+            continue
+          }
+          failures = lived > 10_000 ? 1 : failures + 1
+          if (failures === 1 || failures % 10 === 0) yield* Effect.logWarning(`watch of Pods interrupted, trying again: ${error.message}`)
+          yield* Effect.sleep(delayAfter(error, failures, yield* Random.next))
+        }
+      })
+      yield* Effect.forkScoped(loop)
+
+      return PodWatch.of({
+        track: (view) =>
+          Effect.acquireRelease(
+            Effect.gen(function* () {
+              // A view that the watch has already is newer than any answer a caller holds.
+              if (!entries.has(view.uid)) yield* put({ view, gone: false })
+              const entry = entries.get(view.uid)
+              if (entry !== undefined) entry.waiters += 1
+            }),
+            () =>
+              Effect.sync(() => {
+                const entry = entries.get(view.uid)
+                if (entry === undefined) return
+                entry.waiters -= 1
+                if (entry.waiters === 0 && entry.observation.gone) entries.delete(view.uid)
+              })
+          ),
+        next: Effect.fnUntraced(function* (uid, seen) {
+          while (true) {
+            const entry = entries.get(uid)
+            if (entry === undefined) return yield* Effect.die(new Error(`Pod ${uid} is not tracked`))
+            if (entry.observation !== seen) return entry.observation
+            yield* entry.changed.await
+          }
+        }),
+        find: (predicate) =>
+          Effect.sync(() => {
+            for (const { observation } of entries.values()) {
+              if (!observation.gone && predicate(observation.view)) return observation.view
+            }
+            return undefined
+          }),
+        synced: ready.await,
+        healthy: Effect.map(Clock.currentTimeMillis, (now) => lastHeard > 0 && now - lastHeard < TOO_LONG)
+      })
+    })
+  )
+}
+
+/** Bookmarks come about once a minute (seen on 1.34); a connection silent for longer than this is dead. */
+const SILENCE = "150 seconds"
+/** A full list now and then finds what a watch has missed. */
+const TRUTH_CHECK = Duration.toMillis("10 minutes")
+const TOO_LONG = Duration.toMillis("300 seconds")
+
+const backoff = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
+
+const jittered = (longest: Duration.Input, random: number) => Duration.times(Duration.fromInputUnsafe(longest), random)
+
+/** All containers have ended: nothing of this Pod can still write. */
+const hasEnded = (view: PodView): boolean => view.phase === "Succeeded" || view.phase === "Failed"
+
+/** 250 ms doubling to 30 s with full jitter; a minute where a permission or the namespace is missing. */
+export const delayAfter = (error: KubernetesError, failures: number, random: number): Duration.Duration => {
+  if (error.retryAfter !== undefined) return Duration.seconds(Math.min(error.retryAfter, 60) + random)
+  const longest = error.status === 403 || error.status === 404 ? 60_000 : 30_000
+  return Duration.millis(Math.max(random, 0.1) * Math.min(longest, 250 * 2 ** Math.min(failures, 12)))
+}

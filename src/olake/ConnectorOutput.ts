@@ -1,0 +1,66 @@
+/** Reads what a connector says: lines of `olake.log` (JSON) or of its standard output (coloured text). Pure. */
+import * as Predicate from "effect/Predicate"
+
+/** The result of TestConnectionWorkflow, as OLake's UI reads it. */
+export interface ConnectionStatus {
+  readonly message: string
+  readonly status: string
+}
+
+// eslint-disable-next-line no-control-regex -- connectors colour their output with escape sequences
+const COLOUR = /\u001b\[[0-9;]*m/g
+
+const parseObject = (text: string): Record<string, unknown> | undefined => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Predicate.isObject(value) ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const firstDefined = <A, B>(values: ReadonlyArray<A>, f: (value: A) => B | undefined): B | undefined => {
+  for (const value of values) {
+    const result = f(value)
+    if (result !== undefined) return result
+  }
+  return undefined
+}
+
+const linesFromLast = (text: string): ReadonlyArray<string> => text.replace(COLOUR, "").split("\n").toReversed()
+
+const statusIn = (value: Record<string, unknown> | undefined): ConnectionStatus | undefined => {
+  const holder = Predicate.isObject(value?.message) ? (value.message as Record<string, unknown>) : value
+  const status = holder?.connectionStatus
+  if (!Predicate.hasProperty(status, "status") || !Predicate.isString(status.status)) return undefined
+  const message = Predicate.hasProperty(status, "message") && Predicate.isString(status.message) ? status.message : ""
+  return { message, status: status.status }
+}
+
+/** The last connectionStatus in a log or in standard output. */
+export const connectionStatus = (text: string): ConnectionStatus | undefined => {
+  const statusOf = (line: string) =>
+    line.includes("connectionStatus") ? statusIn(parseObject(line.slice(line.indexOf("{")))) : undefined
+  return firstDefined(linesFromLast(text), statusOf)
+}
+
+const ERROR_LEVELS = new Set(["error", "fatal", "panic"])
+
+const errorIn = (line: string): string | undefined => {
+  const entry = line.startsWith("{") ? parseObject(line) : undefined
+  if (entry !== undefined) {
+    if (!ERROR_LEVELS.has(String(entry.level).toLowerCase())) return undefined
+    return Predicate.isString(entry.message) ? entry.message : JSON.stringify(entry.message ?? entry.error ?? entry)
+  }
+  return /(?:^|\s)(?:FATAL|ERROR|PANIC)\s+(.+)$/.exec(line)?.[1] ?? /^(?:panic|Error): (.+)$/.exec(line)?.[0]
+}
+
+/** Longest error line that goes into a failure's message. */
+const LONGEST = 600
+
+/** The connector's last ERROR or FATAL line; the last line at all where it wrote none. */
+export const lastErrorLine = (text: string): string | undefined => {
+  const lines = linesFromLast(text).map((line) => line.trim())
+  const line = firstDefined(lines, errorIn) ?? lines.find((candidate) => candidate !== "")
+  return line === undefined || line.length <= LONGEST ? line : `${line.slice(0, LONGEST)}…`
+}

@@ -1,0 +1,29 @@
+/** From a workflow's id to its directory on the shared storage, and the file names inside. Pure. */
+import { createHash } from "node:crypto"
+
+/** Where the run's directory appears inside the connector's container. */
+export const MOUNT_PATH = "/mnt/config"
+/** The same directory again, under the path that OLake's documentation names. */
+export const SHARED_MOUNT_PATH = "/mnt/shared"
+
+export const STATE_FILE = "state.json"
+export const STREAMS_FILE = "streams.json"
+
+export const sha256 = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex")
+
+/** Directories of the shared storage that belong to no discover or test. */
+const isReserved = (name: string): boolean => name === "telemetry" || /^[0-9a-f]{64}$/.test(name)
+
+/** Why a workflow id cannot name a directory, or undefined when it can. */
+export const problemWithDirectoryName = (id: string): string | undefined => {
+  if (id === "" || id === "." || id === "..") return "is not a usable directory name"
+  if (/[/\\\0-\x1f\x7f]/.test(id)) return "must not contain slashes or control characters"
+  if (Buffer.byteLength(id) > 255) return "must not be longer than 255 bytes"
+  return isReserved(id) ? "is a name that the shared storage keeps for other runs" : undefined
+}
+
+/** Discover, check, spec: OLake's UI looks for the id as it is. Only for ids without a problem, see above. */
+export const ofShortRun = (workflowId: string): string => workflowId
+
+/** Sync and clear-destination: OLake's UI looks for the SHA-256 of the id. */
+export const ofSync = (workflowId: string): string => sha256(workflowId)

@@ -1,0 +1,26 @@
+/** How workflows call activities. Only numbers: may change freely, a replay does not check them. */
+import type { ActivityOptions } from "@temporalio/workflow"
+
+/**
+ * No deadline of its own: the activity counts its operation's time (TIMEOUT_ACTIVITY_*), and the Pod has
+ * activeDeadlineSeconds. What Temporal must notice is a worker that is gone, and heartbeats tell that.
+ */
+const unbounded = "3650 days"
+
+const retry = { initialInterval: "1s", backoffCoefficient: 2, maximumInterval: "30s" } as const
+
+/** Discover and test: somebody waits for the answer. */
+export const short: ActivityOptions = { startToCloseTimeout: unbounded, heartbeatTimeout: "60s", retry }
+
+/** A sync's wait. At 30 s an outage of 16 s is enough to lose the heartbeat; 120 s rides out a minute. */
+export const sync: ActivityOptions = { startToCloseTimeout: unbounded, heartbeatTimeout: "120s", retry }
+
+/** Saving what a sync has reached: tried until it works. */
+export const persist: ActivityOptions = {
+  startToCloseTimeout: unbounded,
+  heartbeatTimeout: "60s",
+  retry: { ...retry, maximumInterval: "60s" }
+}
+
+/** Syncs wait in slots of their own, so that they cannot starve discover, test and persist. */
+export const syncQueue = (taskQueue: string): string => `${taskQueue}-syncs`

@@ -1,0 +1,98 @@
+/** Keeps what CONTRIBUTING.md says of the tree: direction of imports, no cycles, effects and environment only at the edge. */
+import { assert, describe, it } from "@effect/vitest"
+import { readdirSync, readFileSync } from "node:fs"
+import * as path from "node:path"
+
+const root = path.resolve(import.meta.dirname, "../src")
+const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+const sources = new Map(files.map((file) => [file, readFileSync(path.join(root, file), "utf8")]))
+
+interface Import {
+  readonly from: string
+  readonly to: string
+  readonly typeOnly: boolean
+}
+
+const importsOf = (file: string, text: string): ReadonlyArray<Import> =>
+  [...text.matchAll(/(?:^|\n)(?:import|export)\s+(type\s)?[^"';]*?from\s+"(\.[^"]+)"/g)].map((match) => ({
+    from: file,
+    to: path.relative(root, path.resolve(root, path.dirname(file), match[2] ?? "")),
+    typeOnly: match[1] !== undefined
+  }))
+
+const imports = [...sources].flatMap(([file, text]) => importsOf(file, text))
+
+/** The room a file stands in: its folder, or itself at the top. */
+const roomOf = (file: string): string => (file.includes("/") ? (file.split("/")[0] ?? "") : file.replace(/\.ts$/, ""))
+
+const edges = ["database", "storage", "kubernetes", "temporal"]
+const base = ["Config", "config", "Logging"]
+
+/** What a room may import values from, besides itself. Types may come from anywhere to the right as well. */
+const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
+  main: ["Worker", "Health", ...base],
+  index: ["Worker", "Health", "activity", "olake", ...edges, ...base],
+  Worker: ["activity", ...edges, ...base],
+  Health: ["Worker", ...edges, ...base],
+  activity: [...edges, "olake", ...base],
+  database: ["olake", ...base],
+  storage: ["olake", ...base],
+  kubernetes: ["olake", ...base],
+  temporal: ["olake", "workflow", ...base],
+  workflow: [],
+  olake: [...base],
+  Logging: ["Config", "config"],
+  Config: ["config"],
+  config: []
+}
+
+describe("architecture", () => {
+  it("sees the tree", () => assert.isAbove(imports.length, 50))
+
+  it("imports point one way", () => {
+    const wrong = imports.filter(({ from, to, typeOnly }) => {
+      const [source, target] = [roomOf(from), roomOf(to)]
+      if (source === target) return false
+      if (source === "workflow") return !typeOnly
+      return !(allowed[source] ?? []).includes(target)
+    })
+    assert.deepStrictEqual(wrong, [])
+  })
+
+  it("no file imports itself by a detour", () => {
+    const values = Map.groupBy(
+      imports.filter(({ typeOnly }) => !typeOnly),
+      ({ from }) => from
+    )
+    const cycles: Array<string> = []
+    const visit = (file: string, trail: ReadonlyArray<string>): void => {
+      if (trail.includes(file)) cycles.push([...trail, file].join(" -> "))
+      else for (const { to } of values.get(file) ?? []) visit(to, [...trail, file])
+    }
+    for (const file of files) visit(file, [])
+    assert.deepStrictEqual(cycles, [])
+  })
+
+  const only = (what: string, pattern: RegExp, where: ReadonlyArray<string>) =>
+    it(`${what} only in ${where.join(", ")}`, () => {
+      const found = [...sources].filter(([, text]) => pattern.test(text)).map(([file]) => file)
+      assert.deepStrictEqual(
+        found.filter((file) => !where.includes(file)),
+        []
+      )
+    })
+
+  only("effects are run", /\brun(Promise|Fork|Sync|Main|Callback)\w*\(/, [
+    "main.ts",
+    "activity/ActivityBoundary.ts",
+    // The SDK's logger is a callback.
+    "temporal/TemporalRuntime.ts"
+  ])
+  only("the environment is read", /process\.env\b/, ["Config.ts"])
+  only("the wall clock is read", /new Date\(\)|Date\.now\(\)/, [])
+
+  it("workflows know neither Effect nor Node", () => {
+    const text = [...sources].filter(([file]) => file.startsWith("workflow/")).map(([, source]) => source)
+    for (const source of text) assert.notMatch(source, /from "(?:effect|node:|@effect)/)
+  })
+})

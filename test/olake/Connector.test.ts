@@ -1,0 +1,91 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Connector from "../../src/olake/Connector.ts"
+
+const params = {
+  SourceType: "postgres",
+  Version: "v0.2.0",
+  Config: `{"host":"db"}`,
+  WorkflowID: "w",
+  SourceID: 0,
+  DestID: 0,
+  JobID: 0,
+  StreamsConfig: ""
+}
+const key = Redacted.make("top-secret-key")
+
+describe("command lines", () => {
+  it("discover", () => {
+    assert.deepStrictEqual(Connector.discover(params, undefined).args, ["discover", "--config", "/mnt/config/config.json"])
+    const known = Connector.discover({ ...params, StreamsConfig: "{}" }, key)
+    assert.deepStrictEqual(known.args, [
+      "discover",
+      "--config",
+      "/mnt/config/config.json",
+      "--catalog",
+      "/mnt/config/streams.json",
+      "--encryption-key",
+      "$(OLAKE_SECRET_KEY)"
+    ])
+    assert.deepStrictEqual(
+      known.files.map(({ name }) => name),
+      ["config.json", "streams.json"]
+    )
+  })
+
+  it("check of a destination", () =>
+    assert.deepStrictEqual(Connector.check({ ...params, Flag: "destination" }, undefined).args, [
+      "check",
+      "--destination",
+      "/mnt/config/config.json"
+    ]))
+
+  it("sync writes four files and keeps a state that is there", () => {
+    const { args, files } = Connector.sync({ source: "s", destination: "d", streams: "c", state: "NULL" }, undefined)
+    assert.deepStrictEqual(args, [
+      "sync",
+      "--config",
+      "/mnt/config/config.json",
+      "--catalog",
+      "/mnt/config/streams.json",
+      "--destination",
+      "/mnt/config/writer.json",
+      "--state",
+      "/mnt/config/state.json"
+    ])
+    assert.deepStrictEqual(files, [
+      { name: "config.json", content: "s" },
+      { name: "streams.json", content: "c" },
+      { name: "writer.json", content: "d" },
+      { name: "state.json", content: "{}", keepExisting: true }
+    ])
+  })
+
+  it("a state is passed on to the last digit", () =>
+    assert.strictEqual(Connector.initialState(`{"lsn": 9007199254740993}`), `{"lsn": 9007199254740993}`))
+})
+
+describe("liftSecretKey", () => {
+  it.prop("leaves no literal key, in either form, and nothing else is lost", [Schema.Array(Schema.String), Schema.Boolean], ([rest, inline]) => {
+    const secret = "a-literal-key-of-a-request"
+    const others = rest.filter((arg) => !arg.includes("encryption-key") && !arg.includes(secret))
+    const given = inline ? [`--encryption-key=${secret}`] : ["--encryption-key", secret]
+    const lifted = Connector.liftSecretKey([...others, ...given])
+    assert.notInclude(JSON.stringify(lifted), secret)
+    assert.strictEqual(lifted.secretKey && Redacted.value(lifted.secretKey), secret)
+    assert.deepStrictEqual(
+      lifted.args.slice(0, others.length).map((arg) => arg.replaceAll("$$(", "$(")),
+      others.map((arg) => arg.replaceAll("$$(", "$("))
+    )
+    return true
+  })
+
+  it("keeps Kubernetes from expanding a request's own text", () =>
+    assert.deepStrictEqual(Connector.liftSecretKey(["$(HOME)"]).args, ["$$(HOME)"]))
+
+  it("knows its own reference", () => {
+    const args = ["--encryption-key", "$(OLAKE_SECRET_KEY)"]
+    assert.deepStrictEqual(Connector.liftSecretKey(args), { args, secretKey: undefined })
+  })
+})
