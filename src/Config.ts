@@ -1,34 +1,130 @@
-import * as Config from "effect/Config"
+/** The worker's settings. The only place that reads the environment; each variable stands in config/settings.ts. */
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
-export interface Shape {
-  temporal: { address: string; namespace: string; taskQueue: string }
-  database: { host: string; port: number; name: string; user: string; password: Redacted.Redacted; sslMode: "disable" | "require" | "verify-ca" | "verify-full"; sslRootCert: string | undefined; runMode: string; maxOpenConnections: number; maxIdleConnections: number; connectionMaxLifetime: Duration.Duration }
-  kubernetes: { namespace: string; kubeconfig: string | undefined; podName: string }
-  jobs: { pvcName: string; serviceAccountName: string | undefined; mapping: ReadonlyMap<number, Readonly<Record<string, string>>>; registryBase: string; imagePullPolicy: "Always" | "IfNotPresent" | "Never"; imagePullSecrets: ReadonlyArray<string>; cpuRequest: string; memoryRequest: string; cpuLimit: string | undefined; memoryLimit: string | undefined; secretKey: Redacted.Redacted | undefined; secretName: string | undefined; secretNameKey: string; terminationGrace: Duration.Duration }
-  storage: { path: string }
-  timeouts: { discover: Duration.Duration; test: Duration.Duration; sync: Duration.Duration }
-  concurrency: { activities: number; workflows: number; syncs: number }
-  health: { port: number }
-  logging: { level: string; format: "json" | "console" }
-  warnings: ReadonlyArray<string>
+import { hostname } from "node:os"
+import type { JobMapping } from "./config/JobMapping.ts"
+import { ConfigProblems, type Lookup, readGroup, type Values } from "./config/Load.ts"
+import { otherKnown, settings } from "./config/settings.ts"
+import { warningsFor } from "./config/UnknownVariables.ts"
+
+type Raw = { readonly [G in keyof typeof settings]: Values<(typeof settings)[G]> }
+
+export interface Settings extends Omit<Raw, "jobs"> {
+  readonly jobs: Omit<Raw["jobs"], "mapping"> & { readonly mapping: JobMapping }
+  /** What is odd but no reason not to start; for the log. */
+  readonly warnings: ReadonlyArray<string>
 }
-const opt = (n: string) => Config.String(n).pipe(Config.option, Config.map(Option.getOrUndefined))
-const def = (n: string, d: string) => Config.String(n).pipe(Config.withDefault(d))
-export class WorkerConfig extends Context.Service<WorkerConfig, Shape>()("olake-worker/Config") {
-  static readonly layerFromEnv = Layer.effect(WorkerConfig, Effect.gen(function* () {
-    return {
-      temporal: { address: yield* Config.String("TEMPORAL_HOST_PORT"), namespace: yield* Config.String("TEMPORAL_NAMESPACE"), taskQueue: yield* Config.String("TEMPORAL_TASK_QUEUE") },
-      database: { host: yield* Config.String("DB_HOST"), port: yield* Config.Port("DB_PORT"), name: yield* Config.String("DB_NAME"), user: yield* Config.String("DB_USER"), password: yield* Config.Redacted("DB_PASSWORD"), sslMode: "disable" as const, sslRootCert: undefined, runMode: yield* def("RUN_MODE", "dev"), maxOpenConnections: 10, maxIdleConnections: 2, connectionMaxLifetime: Duration.minutes(30) },
-      kubernetes: { namespace: yield* def("WORKER_NAMESPACE", "default"), kubeconfig: yield* opt("KUBECONFIG"), podName: yield* def("POD_NAME", "me") },
-      jobs: { pvcName: yield* def("OLAKE_STORAGE_PVC_NAME", "olake-shared-storage"), serviceAccountName: undefined, mapping: new Map(), registryBase: "", imagePullPolicy: "IfNotPresent" as const, imagePullSecrets: [], cpuRequest: "100m", memoryRequest: "256Mi", cpuLimit: undefined, memoryLimit: yield* opt("JOB_MEMORY_LIMIT"), secretKey: undefined, secretName: undefined, secretNameKey: "OLAKE_SECRET_KEY", terminationGrace: Duration.seconds(60) },
-      storage: { path: yield* def("SHARED_STORAGE_PATH", "/data/olake-jobs") },
-      timeouts: { discover: Duration.hours(2), test: Duration.hours(2), sync: Duration.hours(700) },
-      concurrency: { activities: 15, workflows: 10, syncs: 1000 }, health: { port: yield* Config.Port("HEALTH_PORT").pipe(Config.withDefault(8090)) }, logging: { level: "info", format: "json" as const }, warnings: []
-    }
+
+/** One row of README's table. */
+export const settingsTable = Object.values(settings).flatMap((group) =>
+  Object.values(group).map(({ variable, aliases, required, default: fallback, secret, meaning }) => ({
+    variable,
+    aliases,
+    required,
+    default: fallback,
+    secret,
+    meaning
   }))
+)
+
+const known = [...settingsTable.flatMap(({ variable, aliases }) => [variable, ...aliases]), ...otherKnown]
+
+/** 500m and 512Mi as numbers, to be compared with each other. */
+const amount = (quantity: string): number => {
+  const [, digits, unit = ""] = /^([\d.]+)(\w*)$/.exec(quantity) ?? []
+  const power = "kMGTPE".indexOf(unit[0] ?? " ") + 1 || "KMGTPE".indexOf(unit[0] ?? " ") + 1
+  return unit === "m" ? Number(digits) / 1000 : Number(digits) * (unit.endsWith("i") ? 1024 : 1000) ** power
+}
+
+const crossProblems = ({ jobs }: Raw): ReadonlyArray<string> =>
+  (
+    [
+      ["JOB_CPU_LIMIT", jobs.cpuLimit, "JOB_CPU_REQUEST", jobs.cpuRequest],
+      ["JOB_MEMORY_LIMIT", jobs.memoryLimit, "JOB_MEMORY_REQUEST", jobs.memoryRequest]
+    ] as const
+  ).flatMap(([limitName, limit, requestName, request]) =>
+    limit !== undefined && request !== undefined && amount(limit) < amount(request)
+      ? [`${limitName}: expected at least ${requestName} (${request}), got "${limit}"`]
+      : []
+  )
+
+/** Reads every variable; `names` are all that are set, for warnings. */
+export const fromLookup = (lookup: Lookup, names: ReadonlyArray<string>): Settings | ConfigProblems => {
+  const problems: Array<string> = []
+  const groups = Object.entries(settings).map(([key, group]) => [key, readGroup(group, lookup, problems)] as const)
+  const raw = Object.fromEntries(groups) as Raw // SAFETY: the keys and groups of `settings`, each read as itself
+  problems.push(...crossProblems(raw))
+  if (problems.length > 0) return new ConfigProblems({ problems })
+  const { mapping, serviceAccountName, ...jobs } = raw.jobs
+  return {
+    ...raw,
+    kubernetes: { ...raw.kubernetes, podName: raw.kubernetes.podName || hostname() },
+    jobs: {
+      ...jobs,
+      // Kubernetes' own default account is none that somebody chose.
+      serviceAccountName: serviceAccountName === "default" ? undefined : serviceAccountName,
+      mapping: mapping?.mapping ?? new Map()
+    },
+    warnings: [...(mapping?.problems ?? []), ...warningsFor(names, known)]
+  }
+}
+
+type DeepPartial<A> = { readonly [K in keyof A]?: Partial<A[K]> }
+
+/** Required settings of a worker that a host program or a test configures itself. */
+const STAND_INS: Readonly<Record<string, string>> = {
+  TEMPORAL_HOST_PORT: "127.0.0.1:7233",
+  TEMPORAL_NAMESPACE: "default",
+  TEMPORAL_TASK_QUEUE: "olake",
+  DB_HOST: "127.0.0.1",
+  DB_PORT: "5432",
+  DB_NAME: "olake",
+  DB_USER: "olake",
+  DB_PASSWORD: "olake"
+}
+
+/** Defaults, with what is given on top. */
+export const make = (given: DeepPartial<Omit<Settings, "warnings">> = {}): Settings => {
+  const base = fromLookup((variable) => STAND_INS[variable], [])
+  if (base instanceof ConfigProblems) throw base
+  const groups = Object.keys(settings).map((key) => {
+    const group = key as keyof typeof settings // SAFETY: a key of that very object
+    return [group, { ...base[group], ...given[group] }] as const
+  })
+  return { ...base, ...Object.fromEntries(groups) }
+}
+
+/** Names of the variables that are set below a prefix; the provider knows them as a tree split at each `_`. */
+const namesUnder = (
+  provider: ConfigProvider.ConfigProvider,
+  path: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.gen(function* () {
+    const node = yield* Effect.orDie(provider.load([...path]))
+    const own = node?.value === undefined ? [] : [path.join("_")]
+    const children = node?._tag === "Record" ? [...node.keys] : []
+    const below = yield* Effect.forEach(children, (key) => namesUnder(provider, [...path, key]))
+    return [...own, ...below.flat()]
+  })
+
+export class WorkerConfig extends Context.Service<WorkerConfig, Settings>()("olake-worker/Config") {
+  static readonly layer = (given: DeepPartial<Omit<Settings, "warnings">> = {}) =>
+    Layer.sync(WorkerConfig, () => make(given))
+
+  static readonly layerFromEnv = Layer.effect(
+    WorkerConfig,
+    Effect.gen(function* () {
+      const provider = yield* ConfigProvider.ConfigProvider
+      const found = new Map<string, string>()
+      for (const variable of known) {
+        const node = yield* Effect.orDie(provider.load([variable]))
+        if (node?.value !== undefined) found.set(variable, node.value)
+      }
+      const names = yield* Effect.forEach(["OLAKE", "TIMEOUT"], (prefix) => namesUnder(provider, [prefix]))
+      const result = fromLookup((variable) => found.get(variable), names.flat())
+      return result instanceof ConfigProblems ? yield* result : result
+    })
+  )
 }

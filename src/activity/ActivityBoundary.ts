@@ -66,8 +66,12 @@ const decode = <I, RD>(schema: Schema.Codec<I, unknown, RD>, wire: unknown) =>
 
 const shorten = (text: string): string => (text.length <= LONGEST_MESSAGE ? text : `${text.slice(0, LONGEST_MESSAGE)}…`)
 
+/** Histories are read by users: our stack says nothing to them. */
+const failure = (options: Parameters<typeof ApplicationFailure.create>[0]): ApplicationFailure =>
+  Object.assign(ApplicationFailure.create(options), { stack: "" })
+
 const toFailure = (error: ActivityError): ApplicationFailure =>
-  ApplicationFailure.create({
+  failure({
     type: error.failureType ?? error._tag,
     message: shorten(error.message),
     nonRetryable: !error.isRetryable,
@@ -77,11 +81,11 @@ const toFailure = (error: ActivityError): ApplicationFailure =>
 /** A bug of ours. Worth another try, in case it was the moment's; the log has the stack. */
 const defectFailure = (cause: Cause.Cause<unknown>): ApplicationFailure => {
   const text = String(Cause.squash(cause))
-  return ApplicationFailure.create({ type: "Defect", message: shorten(`Internal error: ${text}`), nextRetryDelay: "60s" })
+  return failure({ type: "Defect", message: shorten(`Internal error: ${text}`), nextRetryDelay: "60s" })
 }
 
 const detached = (): ApplicationFailure =>
-  ApplicationFailure.create({
+  failure({
     type: "WorkerShutdown",
     message: "This worker is stopping; the Pod runs on and another attempt takes it over.",
     nextRetryDelay: 1000,

@@ -20,7 +20,7 @@ import { adoptionOf } from "./PodAdoption.ts"
 import type { PodFailure } from "./PodFailure.ts"
 import * as PodSpec from "./PodSpec.ts"
 import { decide, defaultTimers, type Verdict } from "./PodStatus.ts"
-import { fromPod, MAIN_CONTAINER, type PodView } from "./PodView.ts"
+import { fromPod, hasEnded, MAIN_CONTAINER, type PodView } from "./PodView.ts"
 import { type Observation, PodWatch } from "./PodWatch.ts"
 
 /** A Pod whose connector has ended, well or badly. */
@@ -151,7 +151,28 @@ export class PodRunner extends Context.Service<
           })
         )
 
-      const removeAndWait = (view: PodView) => Effect.andThen(kubernetes.deletePod(view.name, view.uid), awaitGone(view))
+      /**
+       * A Pod whose connector has ended turns Succeeded or Failed about 1.3 s later and can then be deleted at once;
+       * deleted before, it takes the kubelet twice as long to let go of it.
+       */
+      const untilEnded = (view: PodView) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            yield* watch.track(view)
+            let seen = yield* watch.next(view.uid, undefined)
+            while (!seen.gone && hasConnectorEnded(seen.view) && !hasEnded(seen.view)) seen = yield* watch.next(view.uid, seen)
+          })
+        ).pipe(Effect.timeoutOption("3 seconds"))
+
+      const removeAndWait = (view: PodView) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            yield* watch.track(view)
+            yield* untilEnded(view)
+            yield* kubernetes.deletePod(view.name, view.uid)
+            yield* awaitGone(view)
+          })
+        )
 
       /** Creates the job's Pod, or finds the one it has already. */
       const ensure = <E, R, E2>(job: Job, options: AdoptOptions<E, R, E2>) =>
@@ -296,5 +317,8 @@ export class PodRunner extends Context.Service<
     })
   )
 }
+
+const hasConnectorEnded = ({ containers }: PodView): boolean =>
+  containers.some(({ name, state }) => name === MAIN_CONTAINER && state === "terminated")
 
 const whileAway = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("15 seconds")]).pipe(Schedule.jittered)

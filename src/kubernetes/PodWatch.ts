@@ -16,7 +16,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { KubernetesClient, type WatchFrame } from "./KubernetesClient.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
-import { fromPod, type PodJson, type PodView } from "./PodView.ts"
+import { fromPod, hasEnded, type PodJson, type PodView } from "./PodView.ts"
 
 /** What is known of one Pod: its latest view, and whether it was proved gone since. */
 export interface Observation {
@@ -215,9 +215,6 @@ const TOO_LONG = Duration.toMillis("300 seconds")
 const backoff = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
 
 const jittered = (longest: Duration.Input, random: number) => Duration.times(Duration.fromInputUnsafe(longest), random)
-
-/** All containers have ended: nothing of this Pod can still write. */
-const hasEnded = (view: PodView): boolean => view.phase === "Succeeded" || view.phase === "Failed"
 
 /** 250 ms doubling to 30 s with full jitter; a minute where a permission or the namespace is missing. */
 export const delayAfter = (error: KubernetesError, failures: number, random: number): Duration.Duration => {

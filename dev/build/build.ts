@@ -4,33 +4,29 @@ import { build } from "esbuild"
 import { spawnSync } from "node:child_process"
 import { chmod, rm, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
+import { lean } from "./lean.ts"
 
-const root = fileURLToPath(new URL("..", import.meta.url))
-const dist = `${root}/dist`
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const dist = `${root}dist`
 
 await rm(dist, { recursive: true, force: true })
 
-const types = spawnSync(
-  process.execPath,
-  [`${root}/node_modules/typescript/bin/tsc`, "-p", `${root}/tsconfig.build.json`],
-  {
-    stdio: "inherit"
-  }
-)
+const compiler = fileURLToPath(import.meta.resolve("typescript/package.json")).replace("package.json", "bin/tsc")
+const types = spawnSync(process.execPath, [compiler, "-p", `${root}tsconfig.build.json`], { stdio: "inherit" })
 if (types.status !== 0) process.exit(types.status ?? 1)
 
 await build({
-  entryPoints: [`${root}/src/main.ts`],
+  entryPoints: [`${root}src/main.ts`],
   outfile: `${dist}/main.js`,
   bundle: true,
   platform: "node",
   format: "esm",
   target: "node22",
-  // Native parts and a sandbox that reads its own files: these stay packages.
+  // Native parts, and a sandbox that reads its own files: these stay packages.
   external: ["@temporalio/*"],
-  minifySyntax: true,
+  plugins: [lean],
   legalComments: "none",
-  banner: { js: `import{createRequire as __c}from"node:module";const require=__c(import.meta.url);` },
+  banner: { js: `import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);` },
   logLevel: "warning"
 })
 await chmod(`${dist}/main.js`, 0o755)

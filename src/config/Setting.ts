@@ -1,0 +1,109 @@
+/** One setting: its variable, what it means, and how its text is read. Pure. */
+import * as Duration from "effect/Duration"
+import * as Redacted from "effect/Redacted"
+import * as GoDuration from "./GoDuration.ts"
+
+export interface Setting<A> {
+  readonly variable: string
+  /** Other names for the same setting; the first one set wins. */
+  readonly aliases: ReadonlyArray<string>
+  /** As text; undefined where the setting is required or simply absent by default. */
+  readonly default: string | undefined
+  readonly required: boolean
+  /** Its value is printed nowhere. */
+  readonly secret: boolean
+  readonly meaning: string
+  /** What a valid value looks like, for people. */
+  readonly expects: string
+  /** Undefined where the text is not valid. */
+  readonly parse: (text: string) => A | undefined
+  /** What an unset setting without default is. */
+  readonly absent: A | undefined
+}
+
+interface Options {
+  readonly default?: string
+  readonly aliases?: ReadonlyArray<string>
+}
+
+interface Kind<A> {
+  readonly expects: string
+  readonly parse: (text: string) => A | undefined
+  readonly secret?: boolean
+}
+
+const base = { aliases: [], default: undefined, required: false, secret: false, absent: undefined }
+
+/** Must be set, by its name or an alias. */
+export const required = <A>(variable: string, kind: Kind<A>, meaning: string, options: Options = {}): Setting<A> => ({
+  ...base,
+  ...kind,
+  ...options,
+  variable,
+  meaning,
+  required: true
+})
+
+/** Has a value whatever the environment says. */
+export const withDefault = <A>(variable: string, kind: Kind<A>, fallback: string, meaning: string): Setting<A> => ({
+  ...base,
+  ...kind,
+  variable,
+  meaning,
+  default: fallback
+})
+
+/** May be absent. */
+export const optional = <A>(variable: string, kind: Kind<A>, meaning: string): Setting<A | undefined> => ({
+  ...base,
+  ...kind,
+  variable,
+  meaning
+})
+
+const matching = (pattern: RegExp, expects: string): Kind<string> => ({
+  expects,
+  parse: (text) => (pattern.test(text) ? text : undefined)
+})
+
+export const text: Kind<string> = { expects: "a text", parse: (value) => value }
+export const secret: Kind<Redacted.Redacted> = { expects: "a text", parse: (value) => Redacted.make(value), secret: true }
+export const hostAndPort = matching(/^(?:[^\s:/]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, "host:port")
+export const absolutePath = matching(/^\//, "an absolute path")
+export const name = matching(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, "the name of a Kubernetes object: lower-case letters, digits, `-` and `.`")
+export const tablePart = matching(/^[A-Za-z0-9_-]{1,32}$/, "letters, digits, `_` and `-`, at most 32")
+export const secretKeyName = matching(/^[A-Za-z0-9._-]{1,253}$/, "a key of a Secret: letters, digits, `.`, `_` and `-`")
+export const anything: Kind<string> = { expects: "a text", parse: (value) => value }
+
+/** Kubernetes' own grammar of quantities, without exponents. */
+export const quantity = matching(/^\d+(?:\.\d+)?(?:m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/, "a Kubernetes quantity such as 250m or 512Mi")
+
+export const whole = (minimum: number, maximum: number): Kind<number> => ({
+  expects: `a whole number from ${minimum} to ${maximum}`,
+  parse: (value) => {
+    const number = Number(value)
+    return /^\d+$/.test(value) && number >= minimum && number <= maximum ? number : undefined
+  }
+})
+export const port = whole(1, 65_535)
+
+export const duration: Kind<Duration.Duration> = {
+  expects: "a Go duration such as 2h45m, or whole seconds, above zero",
+  parse: (value) => {
+    const parsed = GoDuration.parse(value)
+    return parsed !== undefined && Duration.toMillis(parsed) > 0 ? parsed : undefined
+  }
+}
+
+export const oneOf = <A extends string>(...values: ReadonlyArray<A>): Kind<A> => ({
+  expects: `one of ${values.join(", ")}`,
+  parse: (value) => values.find((candidate) => candidate.toLowerCase() === value.toLowerCase())
+})
+
+export const list: Kind<ReadonlyArray<string>> = {
+  expects: "names with commas between them",
+  parse: (value) => {
+    const names = value.split(",").map((part) => part.trim()).filter((part) => part !== "")
+    return names.every((part) => name.parse(part) !== undefined) ? names : undefined
+  }
+}
