@@ -109,8 +109,21 @@ export class ObjectStore {
       deletionGracePeriodSeconds: 0
     }
     const object = { ...before, metadata }
-    if ((metadata.finalizers ?? []).length > 0) this.#put("MODIFIED", resource, object, before)
-    else this.#put("DELETED", resource, object, before)
+    if ((metadata.finalizers ?? []).length > 0) {
+      this.#put("MODIFIED", resource, object, before)
+      return
+    }
+    this.#put("DELETED", resource, object, before)
+    this.#collect(uid)
+  }
+
+  /** What the garbage collector does a moment later: dependents go with their owner. */
+  #collect(owner: string): void {
+    for (const [key, { metadata }] of [...this.#objects]) {
+      // SAFETY: the resource is the key's first part, see #put.
+      const resource = key.split("/")[0] as Resource
+      if (metadata.ownerReferences?.some(({ uid }) => uid === owner)) this.remove(resource, metadata)
+    }
   }
 
   check(resource: Resource, object: KubeObject, preconditions: Preconditions): void {

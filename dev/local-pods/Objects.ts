@@ -22,6 +22,7 @@ export interface ObjectMeta {
   readonly creationTimestamp: string
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
+  readonly ownerReferences?: ReadonlyArray<{ readonly uid: string }>
   readonly finalizers?: ReadonlyArray<string>
   readonly deletionTimestamp?: string
   readonly deletionGracePeriodSeconds?: number

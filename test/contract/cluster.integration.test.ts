@@ -1,0 +1,15 @@
+import { describe, layer } from "@effect/vitest"
+import { clusterAccess } from "../support/ClusterAccess.ts"
+import { clusterWorld } from "../support/World.ts"
+import { clusterSuite } from "./clusterSuite.ts"
+import { workerSuite } from "./workerSuite.ts"
+
+const access = await clusterAccess()
+
+describe.skipIf(!access.available)("on a real cluster", () => {
+  if (!access.available) return
+  layer(clusterWorld(access.kubeconfig), { timeout: "120 seconds", excludeTestServices: true })((it) => {
+    workerSuite((name, test, timeout = 60_000) => it.effect(name, test, timeout))
+    clusterSuite((name, test, timeout = 60_000) => it.effect(name, test, timeout))
+  })
+})
