@@ -53,7 +53,9 @@ const crossProblems = ({ jobs }: Raw): ReadonlyArray<string> =>
 /** Reads every variable; `names` are all that are set, for warnings. */
 export const fromLookup = (lookup: Lookup, names: ReadonlyArray<string>): Settings | ConfigProblems => {
   const problems: Array<string> = []
-  const groups = Object.entries(settings).map(([key, group]) => [key, readGroup(group, lookup, problems)] as const)
+  const groups = Object.entries(settings).map(
+    ([key, group]) => [key, readGroup(group, lookup, problems)] as const
+  )
   const raw = Object.fromEntries(groups) as Raw // SAFETY: the keys and groups of `settings`, each read as itself
   problems.push(...crossProblems(raw))
   if (problems.length > 0) return new ConfigProblems({ problems })

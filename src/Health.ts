@@ -6,6 +6,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import * as Schema from "effect/Schema"
 import { createServer } from "node:http"
 import { WorkerConfig } from "./Config.ts"
 import * as Database from "./database/Database.ts"
@@ -43,7 +44,10 @@ const GOOD = new Set(["connected", "writable"])
 const timestamp = Effect.map(DateTime.now, DateTime.formatIso)
 
 const answer = (healthy: boolean, body: Readonly<Record<string, unknown>>) =>
-  HttpServerResponse.text(`${JSON.stringify(body)}\n`, { status: healthy ? 200 : 503, contentType: "application/json" })
+  HttpServerResponse.text(`${JSON.stringify(body)}\n`, {
+    status: healthy ? 200 : 503,
+    contentType: "application/json"
+  })
 
 const live = Effect.gen(function* () {
   const worker = yield* Worker
@@ -77,10 +81,30 @@ const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/metrics", metrics)
 )
 
+/** The port is taken, or is not ours to take. */
+export class HealthPortError extends Schema.TaggedError<HealthPortError>()("HealthPortError", {
+  port: Schema.Int,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `HEALTH_PORT: cannot listen on port ${this.port}: ${this.detail}. Choose another port, or stop what uses it.`
+  }
+}
+
 const server = Layer.unwrap(
-  Effect.map(WorkerConfig, ({ health }) =>
-    NodeHttpServer.layer(createServer, { port: health.port, gracefulShutdownTimeout: "1 second" })
+  Effect.map(WorkerConfig, ({ health: { port } }) =>
+    NodeHttpServer.layer(createServer, { port, gracefulShutdownTimeout: "1 second" }).pipe(
+      Layer.catch(({ cause }) =>
+        Layer.effectContext(
+          Effect.fail(
+            new HealthPortError({ port, detail: cause instanceof Error ? cause.message : String(cause) })
+          )
+        )
+      )
+    )
   )
 )
 
-export const layer = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(Layer.provide(server))
+export const layer = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+  Layer.provide(server)
+)

@@ -37,7 +37,8 @@ const isPlain = (value: unknown): value is Record<string, unknown> =>
 const textOf = (value: unknown): string => {
   if (typeof value === "string") return value
   if (value instanceof Error) return value.message
-  if (Cause.isCause(value)) return Cause.squash(value) instanceof Error ? String(Cause.squash(value)) : Cause.pretty(value)
+  if (Cause.isCause(value))
+    return Cause.squash(value) instanceof Error ? String(Cause.squash(value)) : Cause.pretty(value)
   return JSON.stringify(value, replacer) ?? String(value)
 }
 
@@ -76,19 +77,30 @@ const RESERVED = new Set(["level", "time", "message", "error"])
 
 const asJson = ({ time, level, message, fields, error }: Entry): string => {
   // A field must not pretend to be the line's own level or time.
-  const own = Object.fromEntries(Object.entries(fields).map(([key, value]) => [RESERVED.has(key) ? `field_${key}` : key, value]))
+  const own = Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [RESERVED.has(key) ? `field_${key}` : key, value])
+  )
   return JSON.stringify({ level, ...own, ...(error === undefined ? {} : { error }), time, message }, replacer)
 }
 
-const COLOURS: Readonly<Record<string, string>> = { warn: "33", error: "31", fatal: "31", debug: "90", trace: "90", info: "32" }
-
-const asText = (colours: boolean) => ({ time, level, message, fields, error }: Entry): string => {
-  const word = level.toUpperCase().padEnd(5)
-  const shown = colours ? `\u001b[${COLOURS[level] ?? "0"}m${word}\u001b[0m` : word
-  const pairs = Object.entries(fields).map(([key, value]) => `${key}=${textOf(value)}`)
-  const tail = [...pairs, ...(error === undefined ? [] : [`error=${JSON.stringify(error)}`])].join(" ")
-  return `${time.slice(11, 23)} ${shown} ${message}${tail === "" ? "" : `  ${tail}`}`
+const COLOURS: Readonly<Record<string, string>> = {
+  warn: "33",
+  error: "31",
+  fatal: "31",
+  debug: "90",
+  trace: "90",
+  info: "32"
 }
+
+const asText =
+  (colours: boolean) =>
+  ({ time, level, message, fields, error }: Entry): string => {
+    const word = level.toUpperCase().padEnd(5)
+    const shown = colours ? `\u001b[${COLOURS[level] ?? "0"}m${word}\u001b[0m` : word
+    const pairs = Object.entries(fields).map(([key, value]) => `${key}=${textOf(value)}`)
+    const tail = [...pairs, ...(error === undefined ? [] : [`error=${JSON.stringify(error)}`])].join(" ")
+    return `${time.slice(11, 23)} ${shown} ${message}${tail === "" ? "" : `  ${tail}`}`
+  }
 
 /** Replaces each secret wherever it stands, also in its JSON form. Short ones would mask ordinary words. */
 export const mask = (secrets: ReadonlyArray<string>): ((line: string) => string) => {
@@ -121,7 +133,7 @@ export const layer = Layer.unwrap(
   Effect.map(WorkerConfig, (settings) => {
     if (process.stdout.listenerCount("error") === 0) process.stdout.on("error", () => undefined)
     return Layer.mergeAll(
-      Logger.layer([make(settings, toStdout, process.stdout.isTTY === true)]),
+      Logger.layer([make(settings, toStdout, process.stdout.isTTY)]),
       Layer.succeed(References.MinimumLogLevel, LEVELS[settings.logging.level] ?? "Info")
     )
   })
@@ -130,13 +142,24 @@ export const layer = Layer.unwrap(
 type SdkLevel = "TRACE" | "DEBUG" | "INFO" | "WARN" | "ERROR"
 
 /** Said by the SDK at every start or about failures that the activity's own line has told already. */
-const CHATTER = /^(?:No (?:Nexus services|workflows|activities) registered|Activity failed|Workflow failed|Worker state changed)/
+const CHATTER =
+  /^(?:No (?:Nexus services|workflows|activities) registered|Activity failed|Workflow failed|Worker state changed)/
 
 /** A line of the Temporal SDK's own log. */
-export const fromTemporal = (level: SdkLevel, message: string, meta: Record<string, unknown> = {}): Effect.Effect<void> => {
+export const fromTemporal = (
+  level: SdkLevel,
+  message: string,
+  meta: Record<string, unknown> = {}
+): Effect.Effect<void> => {
   const { error, ...fields } = meta
   // Base64 of the task's identity; the readable ids stand beside it.
   delete fields.taskToken
   const shown = level === "INFO" && CHATTER.test(message) ? "Debug" : (LEVELS[level.toLowerCase()] ?? "Info")
-  return Effect.annotateLogs(Effect.logWithLevel(shown as Exclude<typeof shown, "All" | "None">)(message, ...(error === undefined ? [] : [error])), fields)
+  return Effect.annotateLogs(
+    Effect.logWithLevel(shown as Exclude<typeof shown, "All" | "None">)(
+      message,
+      ...(error === undefined ? [] : [error])
+    ),
+    fields
+  )
 }

@@ -68,7 +68,9 @@ export class Worker extends Context.Service<
   static readonly layer = Worker.layerOpen.pipe(
     Layer.provideMerge(Layer.mergeAll(PodRunner.layer, Drain.layer)),
     Layer.provideMerge(PodWatch.layer),
-    Layer.provideMerge(Layer.mergeAll(KubernetesClient.layer, SharedStorage.layer, TemporalClient.layer, Jobs.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(KubernetesClient.layer, SharedStorage.layer, TemporalClient.layer, Jobs.layer)
+    ),
     Layer.provideMerge(TemporalRuntime.layer),
     Layer.provide(NodeFileSystem.layer)
   )

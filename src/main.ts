@@ -22,8 +22,15 @@ const main = Effect.gen(function* () {
 })
 
 main.pipe(
-  Effect.provide(Health.layer.pipe(Layer.provideMerge(Worker.layerFromEnv), Layer.provideMerge(Logging.layer.pipe(Layer.provideMerge(WorkerConfig.layerFromEnv))))),
-  Effect.tapCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.sync(() => reportFatal(cause)))),
+  Effect.provide(
+    Health.layer.pipe(
+      Layer.provideMerge(Worker.layerFromEnv),
+      Layer.provideMerge(Logging.layer.pipe(Layer.provideMerge(WorkerConfig.layerFromEnv)))
+    )
+  ),
+  Effect.tapCause((cause) =>
+    Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.sync(() => reportFatal(cause))
+  ),
   NodeRuntime.runMain({
     disableErrorReporting: true,
     // A stop that was asked for is a success.

@@ -55,12 +55,18 @@ describe("what is set", () => {
   })
 
   it("TEMPORAL_ADDRESS serves too, and loses to TEMPORAL_HOST_PORT", () => {
-    assert.strictEqual(settingsOf({ TEMPORAL_HOST_PORT: "", TEMPORAL_ADDRESS: "a:1" }).temporal.address, "a:1")
+    assert.strictEqual(
+      settingsOf({ TEMPORAL_HOST_PORT: "", TEMPORAL_ADDRESS: "a:1" }).temporal.address,
+      "a:1"
+    )
     assert.strictEqual(settingsOf({ TEMPORAL_ADDRESS: "a:1" }).temporal.address, "temporal:7233")
   })
 
   it("durations are Go's or whole seconds", () => {
-    assert.deepStrictEqual(settingsOf({ TIMEOUT_ACTIVITY_TEST: "2h45m" }).timeouts.test, Duration.minutes(165))
+    assert.deepStrictEqual(
+      settingsOf({ TIMEOUT_ACTIVITY_TEST: "2h45m" }).timeouts.test,
+      Duration.minutes(165)
+    )
     assert.deepStrictEqual(settingsOf({ TIMEOUT_ACTIVITY_TEST: "90" }).timeouts.test, Duration.seconds(90))
   })
 
@@ -125,7 +131,12 @@ describe("what is wrong", () => {
   }
 
   it("three wrong are three lines, and no secret is among them", () => {
-    const problems = problemsOf({ DB_PORT: "x", LOG_LEVEL: "x", TEMPORAL_NAMESPACE: undefined, OLAKE_SECRET_KEY: "marker-key" })
+    const problems = problemsOf({
+      DB_PORT: "x",
+      LOG_LEVEL: "x",
+      TEMPORAL_NAMESPACE: undefined,
+      OLAKE_SECRET_KEY: "marker-key"
+    })
     assert.lengthOf(problems, 3)
     assert.notInclude(new ConfigProblems({ problems }).message, "marker")
   })
@@ -141,7 +152,9 @@ describe("what is odd", () => {
     ["OLAKE_JOB_MAPING", "OLAKE_JOB_MAPPING"]
   ] as const) {
     it(`${name} is probably ${suggestion}`, () =>
-      assert.deepStrictEqual(settingsOf({ [name]: "x" }).warnings, [`${name}: unknown variable, did you mean ${suggestion}?`]))
+      assert.deepStrictEqual(settingsOf({ [name]: "x" }).warnings, [
+        `${name}: unknown variable, did you mean ${suggestion}?`
+      ]))
   }
 
   it("says nothing of other programs' variables, nor of Kubernetes' Service links", () =>

@@ -24,7 +24,9 @@ const only = (program: Effect.Effect<void>) =>
 describe("JSON lines", () => {
   it.effect("have level, time, message and the annotations", () =>
     Effect.gen(function* () {
-      const line = yield* only(Effect.logWarning("Pod created").pipe(Effect.annotateLogs({ jobId: 7, pod: "olake-job-7" })))
+      const line = yield* only(
+        Effect.logWarning("Pod created").pipe(Effect.annotateLogs({ jobId: 7, pod: "olake-job-7" }))
+      )
       assert.strictEqual(line.level, "warn")
       assert.strictEqual(line.message, "Pod created")
       assert.strictEqual(line.jobId, 7)
@@ -40,16 +42,19 @@ describe("JSON lines", () => {
     })
   )
 
-  it.effect.prop("are one JSON object each, whatever is logged", [Schema.String, Schema.Record(Schema.String, Schema.Json)], ([message, fields]) =>
-    Effect.gen(function* () {
-      const lines = yield* linesOf(Effect.logInfo(message, fields).pipe(Effect.annotateLogs(fields)))
-      assert.lengthOf(lines, 1)
-      assert.notInclude(lines[0], "\n")
-      const line = JSON.parse(lines[0] ?? "") as Record<string, unknown>
-      assert.strictEqual(line.level, "info")
-      assert.strictEqual(line.message, message)
-      assert.isString(line.time)
-    })
+  it.effect.prop(
+    "are one JSON object each, whatever is logged",
+    [Schema.String, Schema.Record(Schema.String, Schema.Json)],
+    ([message, fields]) =>
+      Effect.gen(function* () {
+        const lines = yield* linesOf(Effect.logInfo(message, fields).pipe(Effect.annotateLogs(fields)))
+        assert.lengthOf(lines, 1)
+        assert.notInclude(lines[0], "\n")
+        const line = JSON.parse(lines[0] ?? "") as Record<string, unknown>
+        assert.strictEqual(line.level, "info")
+        assert.strictEqual(line.message, message)
+        assert.isString(line.time)
+      })
   )
 
   it.effect("never show a configured secret", () =>
@@ -71,7 +76,10 @@ describe("JSON lines", () => {
 describe("console", () => {
   it.effect("is readable", () =>
     Effect.gen(function* () {
-      const lines = yield* linesOf(Effect.logInfo("Pod created").pipe(Effect.annotateLogs({ pod: "p" })), "console")
+      const lines = yield* linesOf(
+        Effect.logInfo("Pod created").pipe(Effect.annotateLogs({ pod: "p" })),
+        "console"
+      )
       assert.match(lines[0] ?? "", /^[\d:.]{12} INFO  Pod created {2}pod=p$/)
     })
   )
@@ -80,8 +88,13 @@ describe("console", () => {
 describe("the Temporal SDK's log", () => {
   it.effect("goes through the same logger, without its task tokens", () =>
     Effect.gen(function* () {
-      const line = yield* only(Logging.fromTemporal("WARN", "lost", { taskToken: "abc", workflowId: "w", error: new Error("gone") }))
-      assert.deepStrictEqual([line.level, line.message, line.workflowId, line.error], ["warn", "lost", "w", "gone"])
+      const line = yield* only(
+        Logging.fromTemporal("WARN", "lost", { taskToken: "abc", workflowId: "w", error: new Error("gone") })
+      )
+      assert.deepStrictEqual(
+        [line.level, line.message, line.workflowId, line.error],
+        ["warn", "lost", "w", "gone"]
+      )
       assert.isUndefined(line.taskToken)
     })
   )

@@ -23,7 +23,8 @@ const importsOf = (file: string, text: string): ReadonlyArray<Import> =>
 const imports = [...sources].flatMap(([file, text]) => importsOf(file, text))
 
 /** The room a file stands in: its folder, or itself at the top. */
-const roomOf = (file: string): string => (file.includes("/") ? (file.split("/")[0] ?? "") : file.replace(/\.ts$/, ""))
+const roomOf = (file: string): string =>
+  file.includes("/") ? (file.split("/")[0] ?? "") : file.replace(/\.ts$/, "")
 
 const edges = ["database", "storage", "kubernetes", "temporal"]
 const base = ["Config", "config", "Logging"]

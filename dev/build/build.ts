@@ -11,8 +11,13 @@ const dist = `${root}dist`
 
 await rm(dist, { recursive: true, force: true })
 
-const compiler = fileURLToPath(import.meta.resolve("typescript/package.json")).replace("package.json", "bin/tsc")
-const types = spawnSync(process.execPath, [compiler, "-p", `${root}tsconfig.build.json`], { stdio: "inherit" })
+const compiler = fileURLToPath(import.meta.resolve("typescript/package.json")).replace(
+  "package.json",
+  "bin/tsc"
+)
+const types = spawnSync(process.execPath, [compiler, "-p", `${root}tsconfig.build.json`], {
+  stdio: "inherit"
+})
 if (types.status !== 0) process.exit(types.status ?? 1)
 
 await build({
@@ -26,7 +31,9 @@ await build({
   external: ["@temporalio/*"],
   plugins: [lean],
   legalComments: "none",
-  banner: { js: `import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);` },
+  banner: {
+    js: `import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);`
+  },
   logLevel: "warning"
 })
 await chmod(`${dist}/main.js`, 0o755)

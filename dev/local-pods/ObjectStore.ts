@@ -119,7 +119,7 @@ export class ObjectStore {
 
   /** What the garbage collector does a moment later: dependents go with their owner. */
   #collect(owner: string): void {
-    for (const [key, { metadata }] of [...this.#objects]) {
+    for (const [key, { metadata }] of Array.from(this.#objects)) {
       // SAFETY: the resource is the key's first part, see #put.
       const resource = key.split("/")[0] as Resource
       if (metadata.ownerReferences?.some(({ uid }) => uid === owner)) this.remove(resource, metadata)

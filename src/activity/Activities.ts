@@ -11,7 +11,12 @@ const toTheEnd = { detachesOnDrain: false }
 const detaches = { detachesOnDrain: true }
 
 export const make = Effect.all({
-  DiscoverCatalogActivity: ActivityBoundary.make("DiscoverCatalogActivity", DiscoverParams, discover, toTheEnd),
+  DiscoverCatalogActivity: ActivityBoundary.make(
+    "DiscoverCatalogActivity",
+    DiscoverParams,
+    discover,
+    toTheEnd
+  ),
   TestConnectionActivity: ActivityBoundary.make("TestConnectionActivity", TestParams, test, toTheEnd),
   SyncActivity: ActivityBoundary.make("SyncActivity", SyncParams, sync, detaches),
   PostSyncActivity: ActivityBoundary.make("PostSyncActivity", SyncParams, persist, toTheEnd)

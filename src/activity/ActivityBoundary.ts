@@ -54,17 +54,20 @@ const LONGEST_MESSAGE = 1500
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
 const problemsOf = (error: Schema.SchemaError): ReadonlyArray<string> =>
-  format(error.issue).issues.slice(0, 20).map(({ path, message }) => {
-    const field = (path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join(".")
-    return field === "" ? message : `${field}: ${message}`
-  })
+  format(error.issue)
+    .issues.slice(0, 20)
+    .map(({ path, message }) => {
+      const field = (path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join(".")
+      return field === "" ? message : `${field}: ${message}`
+    })
 
 const decode = <I, RD>(schema: Schema.Codec<I, unknown, RD>, wire: unknown) =>
   Schema.decodeUnknownEffect(schema, { errors: "all", onExcessProperty: "ignore" })(wire).pipe(
     Effect.mapError((error) => new InvalidRequest({ problems: problemsOf(error) }))
   )
 
-const shorten = (text: string): string => (text.length <= LONGEST_MESSAGE ? text : `${text.slice(0, LONGEST_MESSAGE)}…`)
+const shorten = (text: string): string =>
+  text.length <= LONGEST_MESSAGE ? text : `${text.slice(0, LONGEST_MESSAGE)}…`
 
 /** Histories are read by users: our stack says nothing to them. */
 const failure = (options: Parameters<typeof ApplicationFailure.create>[0]): ApplicationFailure =>
@@ -104,10 +107,17 @@ const runOf = (context: ActivityContext): ActivityRun => ({
 })
 
 const beat = (context: ActivityContext) =>
-  Effect.sync(() => context.heartbeat()).pipe(Effect.repeat(Schedule.spaced(HEARTBEAT)), Effect.andThen(Effect.never))
+  Effect.sync(() => context.heartbeat()).pipe(
+    Effect.repeat(Schedule.spaced(HEARTBEAT)),
+    Effect.andThen(Effect.never)
+  )
 
 /** What Temporal is told when the program has ended without a value. */
-const failureOf = (context: ActivityContext, drain: AbortSignal, cause: Cause.Cause<ActivityError>): unknown => {
+const failureOf = (
+  context: ActivityContext,
+  drain: AbortSignal,
+  cause: Cause.Cause<ActivityError>
+): unknown => {
   const { cancellationSignal, cancellationDetails } = context
   // A cancelled activity must say so, whatever else went wrong meanwhile: else the run ends Failed, not Canceled.
   if (cancellationDetails?.cancelRequested === true) return cancellationSignal.reason
@@ -132,12 +142,19 @@ export const make = <I, RD, A, E extends ActivityError, R>(
     return async (wire: unknown): Promise<A> => {
       const context = ActivityContext.current()
       const run = runOf(context)
-      const signals = options.detachesOnDrain ? [context.cancellationSignal, drain] : [context.cancellationSignal]
+      const signals = options.detachesOnDrain
+        ? [context.cancellationSignal, drain]
+        : [context.cancellationSignal]
       const activity = decode(request, wire).pipe(
         Effect.flatMap((decoded) => program(decoded, run)),
         Effect.raceFirst(beat(context)),
         Effect.tapCause((cause) => report(type, cause)),
-        Effect.annotateLogs({ workflowId: run.run.workflowId, runId: run.run.runId, activity: type, attempt: run.attempt })
+        Effect.annotateLogs({
+          workflowId: run.run.workflowId,
+          runId: run.run.runId,
+          activity: type,
+          attempt: run.attempt
+        })
       )
       const exit = await Effect.runPromiseExitWith(services)(activity, { signal: AbortSignal.any(signals) })
       if (Exit.isSuccess(exit)) return exit.value

@@ -15,14 +15,24 @@ export const discover = Effect.fn("activity.discover")(
   function* (params: DiscoverParams, activity: ActivityRun) {
     const { jobs, timeouts } = yield* WorkerConfig
     const storage = yield* SharedStorage
-    const { job, exit } = yield* shortRun("discover", params, Connector.discover(params, jobs.secretKey), activity, {
-      timeout: timeouts.discover,
-      variable: "TIMEOUT_ACTIVITY_DISCOVER"
-    })
+    const { job, exit } = yield* shortRun(
+      "discover",
+      params,
+      Connector.discover(params, jobs.secretKey),
+      activity,
+      {
+        timeout: timeouts.discover,
+        variable: "TIMEOUT_ACTIVITY_DISCOVER"
+      }
+    )
     if (exit.failure !== undefined) return yield* yield* explain(exit, exit.failure, job)
     const catalog = yield* storage.readJson(job.directory, STREAMS_FILE)
     if (Option.isNone(catalog)) {
-      return yield* new ResultMissing({ operation: "discover", expected: STREAMS_FILE, connector: job.connector })
+      return yield* new ResultMissing({
+        operation: "discover",
+        expected: STREAMS_FILE,
+        connector: job.connector
+      })
     }
     return yield* bounded(STREAMS_FILE, catalog.value)
   },

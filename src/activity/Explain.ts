@@ -16,7 +16,9 @@ export const terminationMessage = (exit: PodExit): string => mainContainer(exit)
 /** The log that this Pod's connector wrote to the shared storage; an earlier attempt's does not count. */
 export const ownLog = (exit: PodExit, job: Job): Effect.Effect<Option.Option<string>, never, SharedStorage> =>
   Effect.flatMap(SharedStorage, (storage) =>
-    storage.connectorLog(job.directory, mainContainer(exit)?.startedAt).pipe(Effect.orElseSucceed(() => Option.none()))
+    storage
+      .connectorLog(job.directory, mainContainer(exit)?.startedAt)
+      .pipe(Effect.orElseSucceed(() => Option.none()))
   )
 
 /** The failure of a Pod, with the connector's last error line where the connector is what failed. */

@@ -9,7 +9,9 @@ import { Jobs } from "../database/Jobs.ts"
 import { PodRunner } from "../kubernetes/PodRunner.ts"
 import type { SyncParams } from "../olake/ActivityParams.ts"
 import { ofSync, STATE_FILE } from "../olake/Workdir.ts"
-import { type JsonFile, SharedStorage, type StorageError } from "../storage/SharedStorage.ts"
+import type { JsonFile } from "../storage/JsonFile.ts"
+import { SharedStorage } from "../storage/SharedStorage.ts"
+import type { StorageError } from "../storage/StorageError.ts"
 import { type ActivityRun, InvalidRequest } from "./ActivityBoundary.ts"
 import { LARGEST_RESULT } from "./ResultSize.ts"
 
@@ -49,7 +51,9 @@ export const persist = Effect.fn("activity.persist")(
     const pods = yield* PodRunner
     const storage = yield* SharedStorage
     if (params.WorkflowID !== run.workflowId) {
-      return yield* new InvalidRequest({ problems: [`WorkflowID: must be the id of the workflow that asks (${run.workflowId})`] })
+      return yield* new InvalidRequest({
+        problems: [`WorkflowID: must be the id of the workflow that asks (${run.workflowId})`]
+      })
     }
     yield* pods.stop({ operation: "sync", jobId: params.JobID, run })
     const state = yield* storage.readJson(ofSync(params.WorkflowID), STATE_FILE).pipe(

@@ -50,7 +50,10 @@ const directoryOf = (params: DiscoverParams | TestParams, { run }: ActivityRun) 
 /** Time left of `limit`, counted from when Temporal first scheduled the activity. */
 export const timeLeft = (limit: Duration.Duration, scheduledAt: number): Effect.Effect<Duration.Duration> =>
   Effect.map(Clock.currentTimeMillis, (now) =>
-    Duration.max(Duration.seconds(1), Duration.subtract(limit, Duration.millis(Math.max(0, now - scheduledAt))))
+    Duration.max(
+      Duration.seconds(1),
+      Duration.subtract(limit, Duration.millis(Math.max(0, now - scheduledAt)))
+    )
   )
 
 /** Writes the run's files, runs its Pod to the end and hands that to `use`; the Pod is gone afterwards. */
@@ -82,7 +85,9 @@ export const shortRun = Effect.fnUntraced(function* (
     Effect.timeoutOrElse({
       duration: timeout,
       orElse: () =>
-        Effect.fail(new TimedOut({ operation, limit: Duration.format(limit.timeout), variable: limit.variable }))
+        Effect.fail(
+          new TimedOut({ operation, limit: Duration.format(limit.timeout), variable: limit.variable })
+        )
     })
   )
   return { job, exit }

@@ -23,10 +23,16 @@ const findStatus = Effect.fnUntraced(function* (exit: PodExit, job: Job) {
 export const test = Effect.fn("activity.test")(
   function* (params: TestParams, activity: ActivityRun) {
     const { jobs, timeouts } = yield* WorkerConfig
-    const { job, exit } = yield* shortRun("check", params, Connector.check(params, jobs.secretKey), activity, {
-      timeout: timeouts.test,
-      variable: "TIMEOUT_ACTIVITY_TEST"
-    })
+    const { job, exit } = yield* shortRun(
+      "check",
+      params,
+      Connector.check(params, jobs.secretKey),
+      activity,
+      {
+        timeout: timeouts.test,
+        variable: "TIMEOUT_ACTIVITY_TEST"
+      }
+    )
     const { failure } = exit
     // Connectors since v0.9.0 exit with 1 when the connection fails: that too is an answer, not an accident.
     if (failure === undefined || failure.class === "ConnectorFailed") {
@@ -34,7 +40,11 @@ export const test = Effect.fn("activity.test")(
       if (status !== undefined) return status
     }
     if (failure !== undefined) return yield* yield* explain(exit, failure, job)
-    return yield* new ResultMissing({ operation: "check", expected: "a connectionStatus", connector: job.connector })
+    return yield* new ResultMissing({
+      operation: "check",
+      expected: "a connectionStatus",
+      connector: job.connector
+    })
   },
   Effect.scoped,
   (effect, params) =>

@@ -4,8 +4,8 @@ import * as Duration from "effect/Duration"
 const MILLIS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
-  "µs": 1e-3,
-  "μs": 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
   ms: 1,
   s: 1e3,
   m: 60e3,
@@ -21,7 +21,8 @@ const LONGEST = Duration.toMillis("3650 days")
 export const parse = (text: string): Duration.Duration | undefined => {
   let millis = 0
   if (/^\d+$/.test(text)) millis = Number(text) * 1000
-  else if (WHOLE.test(text)) for (const [, count, unit] of text.matchAll(PART)) millis += Number(count) * (MILLIS[unit ?? ""] ?? 0)
+  else if (WHOLE.test(text))
+    for (const [, count, unit] of text.matchAll(PART)) millis += Number(count) * (MILLIS[unit ?? ""] ?? 0)
   else return undefined
   return millis <= LONGEST ? Duration.millis(millis) : undefined
 }

@@ -40,12 +40,17 @@ export const parseMapping = (text: string): ParsedMapping | undefined => {
   const problems: Array<string> = []
   for (const [id, labels] of Object.entries(entries)) {
     const path = `OLAKE_JOB_MAPPING.${id}`
-    const problem = /^\d{1,15}$/.test(id) ? problemWith(path, labels) : `${path}: expected a job id, a whole number`
+    const problem = /^\d{1,15}$/.test(id)
+      ? problemWith(path, labels)
+      : `${path}: expected a job id, a whole number`
     if (problem !== undefined || !isRecord(labels)) {
       problems.push(`${problem ?? path}; this entry is left out`)
       continue
     }
-    mapping.set(Number(id), Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, String(value).trim()])))
+    mapping.set(
+      Number(id),
+      Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, String(value).trim()]))
+    )
   }
   return { mapping, problems }
 }

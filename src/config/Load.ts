@@ -17,7 +17,10 @@ type AnySetting = Setting<unknown>
 export type Group = Readonly<Record<string, AnySetting>>
 export type Values<G> = { readonly [K in keyof G]: G[K] extends Setting<infer A> ? A : never }
 
-const given = (setting: AnySetting, lookup: Lookup): { readonly variable: string; readonly value: string } | undefined => {
+const given = (
+  setting: AnySetting,
+  lookup: Lookup
+): { readonly variable: string; readonly value: string } | undefined => {
   for (const variable of [setting.variable, ...setting.aliases]) {
     const value = lookup(variable)?.trim()
     // An empty value is how charts leave a variable out.
@@ -53,7 +56,8 @@ export const readGroup = <G extends Group>(group: G, lookup: Lookup, problems: A
     }
     const value = found?.value ?? setting.default ?? ""
     values[key] = setting.parse(value)
-    if (values[key] === undefined) problems.push(complaint(setting, found?.variable ?? setting.variable, value))
+    if (values[key] === undefined)
+      problems.push(complaint(setting, found?.variable ?? setting.variable, value))
   }
   return values as Values<G> // SAFETY: each key was read by its own setting, and problems forbid its use
 }

@@ -35,7 +35,12 @@ interface Kind<A> {
 const base = { aliases: [], default: undefined, required: false, secret: false, absent: undefined }
 
 /** Must be set, by its name or an alias. */
-export const required = <A>(variable: string, kind: Kind<A>, meaning: string, options: Options = {}): Setting<A> => ({
+export const required = <A>(
+  variable: string,
+  kind: Kind<A>,
+  meaning: string,
+  options: Options = {}
+): Setting<A> => ({
   ...base,
   ...kind,
   ...options,
@@ -45,7 +50,12 @@ export const required = <A>(variable: string, kind: Kind<A>, meaning: string, op
 })
 
 /** Has a value whatever the environment says. */
-export const withDefault = <A>(variable: string, kind: Kind<A>, fallback: string, meaning: string): Setting<A> => ({
+export const withDefault = <A>(
+  variable: string,
+  kind: Kind<A>,
+  fallback: string,
+  meaning: string
+): Setting<A> => ({
   ...base,
   ...kind,
   variable,
@@ -67,16 +77,29 @@ const matching = (pattern: RegExp, expects: string): Kind<string> => ({
 })
 
 export const text: Kind<string> = { expects: "a text", parse: (value) => value }
-export const secret: Kind<Redacted.Redacted> = { expects: "a text", parse: (value) => Redacted.make(value), secret: true }
+export const secret: Kind<Redacted.Redacted> = {
+  expects: "a text",
+  parse: (value) => Redacted.make(value),
+  secret: true
+}
 export const hostAndPort = matching(/^(?:[^\s:/]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, "host:port")
 export const absolutePath = matching(/^\//, "an absolute path")
-export const name = matching(/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/, "the name of a Kubernetes object: lower-case letters, digits, `-` and `.`")
+export const name = matching(
+  /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/,
+  "the name of a Kubernetes object: lower-case letters, digits, `-` and `.`"
+)
 export const tablePart = matching(/^[A-Za-z0-9_-]{1,32}$/, "letters, digits, `_` and `-`, at most 32")
-export const secretKeyName = matching(/^[A-Za-z0-9._-]{1,253}$/, "a key of a Secret: letters, digits, `.`, `_` and `-`")
+export const secretKeyName = matching(
+  /^[A-Za-z0-9._-]{1,253}$/,
+  "a key of a Secret: letters, digits, `.`, `_` and `-`"
+)
 export const anything: Kind<string> = { expects: "a text", parse: (value) => value }
 
 /** Kubernetes' own grammar of quantities, without exponents. */
-export const quantity = matching(/^\d+(?:\.\d+)?(?:m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/, "a Kubernetes quantity such as 250m or 512Mi")
+export const quantity = matching(
+  /^\d+(?:\.\d+)?(?:m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/,
+  "a Kubernetes quantity such as 250m or 512Mi"
+)
 
 export const whole = (minimum: number, maximum: number): Kind<number> => ({
   expects: `a whole number from ${minimum} to ${maximum}`,
@@ -103,7 +126,10 @@ export const oneOf = <A extends string>(...values: ReadonlyArray<A>): Kind<A> =>
 export const list: Kind<ReadonlyArray<string>> = {
   expects: "names with commas between them",
   parse: (value) => {
-    const names = value.split(",").map((part) => part.trim()).filter((part) => part !== "")
+    const names = value
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== "")
     return names.every((part) => name.parse(part) !== undefined) ? names : undefined
   }
 }

@@ -22,7 +22,10 @@ export const nearest = (name: string, known: ReadonlyArray<string>): string | un
     .toSorted((a, b) => a.distance - b.distance)
     .find((best) => best.distance <= Math.max(3, name.length / 2))?.candidate
 
-export const warningsFor = (names: ReadonlyArray<string>, known: ReadonlyArray<string>): ReadonlyArray<string> =>
+export const warningsFor = (
+  names: ReadonlyArray<string>,
+  known: ReadonlyArray<string>
+): ReadonlyArray<string> =>
   names
     .filter((name) => /^(?:OLAKE|TIMEOUT)_/.test(name) && !known.includes(name) && !SERVICE_LINK.test(name))
     .map((name) => {

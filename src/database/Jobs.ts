@@ -54,15 +54,19 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>()("Database
 }
 
 /** Classified here, where the driver's errors enter. A read-only server is one that fails over: it comes back. */
-const fromSql = (operation: string) => (error: SqlError): DatabaseError => {
-  const detail = causeText(error)
-  return new DatabaseError({
-    operation,
-    reason: error.reason._tag,
-    detail,
-    isRetryable: error.isRetryable || /read-only transaction|starting up|shutting down|too many (clients|connections)/.test(detail)
-  })
-}
+const fromSql =
+  (operation: string) =>
+  (error: SqlError): DatabaseError => {
+    const detail = causeText(error)
+    return new DatabaseError({
+      operation,
+      reason: error.reason._tag,
+      detail,
+      isRetryable:
+        error.isRetryable ||
+        /read-only transaction|starting up|shutting down|too many (clients|connections)/.test(detail)
+    })
+  }
 
 const causeText = (error: SqlError): string => {
   const { cause } = error.reason

@@ -32,13 +32,15 @@ const ANSWER_TIMEOUT = "30 seconds"
 /** Larger answers are refused rather than held in memory: a list page is about 6 KB a Pod. */
 const MAX_BODY = 64 * 1024 * 1024
 
-const networkError = (operation: string) => (cause: unknown): KubernetesError =>
-  new KubernetesError({
-    operation,
-    status: 0,
-    reason: Predicate.hasProperty(cause, "code") ? String(cause.code) : "NetworkError",
-    detail: cause instanceof Error ? cause.message : String(cause)
-  })
+const networkError =
+  (operation: string) =>
+  (cause: unknown): KubernetesError =>
+    new KubernetesError({
+      operation,
+      status: 0,
+      reason: Predicate.hasProperty(cause, "code") ? String(cause.code) : "NetworkError",
+      detail: cause instanceof Error ? cause.message : String(cause)
+    })
 
 const statusError = (operation: string, response: http.IncomingMessage, body: string): KubernetesError => {
   let status: { readonly reason?: string; readonly message?: string } = {}
@@ -61,23 +63,35 @@ export const make = (kubeConfig: KubeConfig, userAgent: string): ApiTransport =>
   const cluster = kubeConfig.getCurrentCluster()
   const server = new URL(cluster?.server ?? "")
   const module = server.protocol === "https:" ? https : http
-  const pool = new module.Agent({ keepAlive: true, keepAliveMsecs: 15_000, maxSockets: 16, scheduling: "lifo" })
+  const pool = new module.Agent({
+    keepAlive: true,
+    keepAliveMsecs: 15_000,
+    maxSockets: 16,
+    scheduling: "lifo"
+  })
 
-  const send = async (request: ApiRequest, signal: AbortSignal, streaming: boolean): Promise<http.IncomingMessage> => {
-    const query = new URLSearchParams(Object.entries(request.query ?? {}).map(([k, v]): [string, string] => [k, String(v)]))
+  const send = async (
+    request: ApiRequest,
+    signal: AbortSignal,
+    streaming: boolean
+  ): Promise<http.IncomingMessage> => {
+    const query = new URLSearchParams(
+      Object.entries(request.query ?? {}).map(([k, v]): [string, string] => [k, String(v)])
+    )
     const body = request.body === undefined ? undefined : JSON.stringify(request.body)
     const options: https.RequestOptions = {
       method: request.method,
       hostname: server.hostname.replace(/^\[|\]$/g, ""),
       port: server.port || (module === https ? 443 : 80),
-      path: `${server.pathname.replace(/\/$/, "")}${request.path}${query.size > 0 ? `?${query}` : ""}`,
+      path: `${server.pathname.replace(/\/$/, "")}${request.path}${query.size > 0 ? `?${query.toString()}` : ""}`,
       headers: {
         accept: "application/json",
         "user-agent": userAgent,
         ...(body === undefined
           ? {}
           : {
-              "content-type": request.method === "PATCH" ? "application/merge-patch+json" : "application/json",
+              "content-type":
+                request.method === "PATCH" ? "application/merge-patch+json" : "application/json",
               "content-length": Buffer.byteLength(body)
             })
       },
@@ -125,7 +139,12 @@ export const make = (kubeConfig: KubeConfig, userAgent: string): ApiTransport =>
         duration: ANSWER_TIMEOUT,
         orElse: () =>
           Effect.fail(
-            new KubernetesError({ operation: request.operation, status: 0, reason: "Timeout", detail: `no answer in ${ANSWER_TIMEOUT}` })
+            new KubernetesError({
+              operation: request.operation,
+              status: 0,
+              reason: "Timeout",
+              detail: `no answer in ${ANSWER_TIMEOUT}`
+            })
           )
       })
     )
@@ -135,14 +154,18 @@ export const make = (kubeConfig: KubeConfig, userAgent: string): ApiTransport =>
     lines: (request) =>
       Stream.unwrap(
         Effect.map(
-          Effect.acquireRelease(exchange(request, true), ({ response }) => Effect.sync(() => response.destroy()), {
-            interruptible: true
-          }),
+          Effect.acquireRelease(
+            exchange(request, true),
+            ({ response }) => Effect.sync(() => response.destroy()),
+            {
+              interruptible: true
+            }
+          ),
           ({ response }) =>
-            Stream.fromAsyncIterable(response as AsyncIterable<Uint8Array>, networkError(request.operation)).pipe(
-              Stream.decodeText(),
-              Stream.splitLines
-            )
+            Stream.fromAsyncIterable(
+              response as AsyncIterable<Uint8Array>,
+              networkError(request.operation)
+            ).pipe(Stream.decodeText(), Stream.splitLines)
         )
       )
   }

@@ -57,7 +57,11 @@ export class KubernetesClient extends Context.Service<
     readonly createPod: (pod: V1Pod) => Effect.Effect<PodJson, KubernetesError>
     readonly readPod: (name: string) => Effect.Effect<PodJson, KubernetesError>
     /** Deletes that very Pod and no later one of the same name; a Pod already gone is success. */
-    readonly deletePod: (name: string, uid: string, grace?: Duration.Duration) => Effect.Effect<void, KubernetesError>
+    readonly deletePod: (
+      name: string,
+      uid: string,
+      grace?: Duration.Duration
+    ) => Effect.Effect<void, KubernetesError>
     /** The end of the main container's log, at most 200 lines. */
     readonly readPodLog: (name: string, container: string) => Effect.Effect<string, KubernetesError>
     readonly listPods: (labelSelector: string) => Effect.Effect<PodList, KubernetesError>
@@ -82,13 +86,15 @@ export class KubernetesClient extends Context.Service<
       const core = `/api/v1/namespaces/${encodeURIComponent(kubernetes.namespace)}`
       const pod = (name: string) => `${core}/pods/${encodeURIComponent(name)}`
 
-      const counted = (verb: string) => <A>(call: Effect.Effect<A, KubernetesError>) =>
-        call.pipe(
-          Effect.tap(() => Metric.update(Metric.withAttributes(requests, { verb, code: "2xx" }), 1)),
-          Effect.tapError((error) =>
-            Metric.update(Metric.withAttributes(requests, { verb, code: String(error.status) }), 1)
+      const counted =
+        (verb: string) =>
+        <A>(call: Effect.Effect<A, KubernetesError>) =>
+          call.pipe(
+            Effect.tap(() => Metric.update(Metric.withAttributes(requests, { verb, code: "2xx" }), 1)),
+            Effect.tapError((error) =>
+              Metric.update(Metric.withAttributes(requests, { verb, code: String(error.status) }), 1)
+            )
           )
-        )
       // SAFETY: the API server's answers are what the Kubernetes API documents; only optional fields are read of them.
       const json = <A>(verb: string, request: ApiTransport.ApiRequest) =>
         transport.text(request).pipe(
@@ -99,12 +105,15 @@ export class KubernetesClient extends Context.Service<
         )
 
       const listPage = (labelSelector: string, token: string | undefined) =>
-        json<{ items?: ReadonlyArray<PodJson>; metadata: { resourceVersion?: string; continue?: string } }>("list", {
-          operation: "list Pods",
-          method: "GET",
-          path: `${core}/pods`,
-          query: { labelSelector, limit: PAGE, ...(token === undefined ? {} : { continue: token }) }
-        }).pipe(Effect.retry(transient))
+        json<{ items?: ReadonlyArray<PodJson>; metadata: { resourceVersion?: string; continue?: string } }>(
+          "list",
+          {
+            operation: "list Pods",
+            method: "GET",
+            path: `${core}/pods`,
+            query: { labelSelector, limit: PAGE, ...(token === undefined ? {} : { continue: token }) }
+          }
+        ).pipe(Effect.retry(transient))
 
       const listPods = Effect.fn("KubernetesClient.listPods")(function* (labelSelector: string) {
         const items: Array<PodJson> = []
@@ -146,7 +155,10 @@ export class KubernetesClient extends Context.Service<
           }).pipe(
             Effect.retry(transient),
             // A conflict says that a Pod of this name lives, but another one: ours is gone.
-            Effect.catchIf((error) => error.isNotFound || error.isConflict, () => Effect.void),
+            Effect.catchIf(
+              (error) => error.isNotFound || error.isConflict,
+              () => Effect.void
+            ),
             Effect.asVoid
           ),
         readPodLog: (name, container) =>
@@ -181,7 +193,10 @@ export class KubernetesClient extends Context.Service<
                 timeoutSeconds: Math.round(Duration.toSeconds(timeout))
               }
             })
-            .pipe(Stream.filter((line) => line !== ""), Stream.mapEffect(parseFrame)),
+            .pipe(
+              Stream.filter((line) => line !== ""),
+              Stream.mapEffect(parseFrame)
+            ),
         createSecret: (body) =>
           json<unknown>("create", {
             operation: `create Secret ${body.metadata?.name}`,
@@ -190,7 +205,10 @@ export class KubernetesClient extends Context.Service<
             body
           }).pipe(
             Effect.retry(transient),
-            Effect.catchIf((error) => error.alreadyExists, () => Effect.void),
+            Effect.catchIf(
+              (error) => error.alreadyExists,
+              () => Effect.void
+            ),
             Effect.asVoid
           ),
         mayI: (verb, resource) =>
@@ -201,9 +219,14 @@ export class KubernetesClient extends Context.Service<
             body: {
               apiVersion: "authorization.k8s.io/v1",
               kind: "SelfSubjectAccessReview",
-              spec: { resourceAttributes: { namespace: kubernetes.namespace, verb, ...splitResource(resource) } }
+              spec: {
+                resourceAttributes: { namespace: kubernetes.namespace, verb, ...splitResource(resource) }
+              }
             }
-          }).pipe(Effect.retry(transient), Effect.map((review) => review.status?.allowed === true))
+          }).pipe(
+            Effect.retry(transient),
+            Effect.map((review) => review.status?.allowed === true)
+          )
       })
     })
   )
@@ -242,7 +265,11 @@ const parseFrame = Effect.fnUntraced(function* (line: string) {
   if (line.length > MAX_FRAME) return yield* unreadable("watch Pods", `a frame of ${line.length} characters`)
   const frame = yield* Effect.try({
     // SAFETY: see `json` above.
-    try: () => JSON.parse(line) as { type: string; object: PodJson & { code?: number; reason?: string; message?: string } },
+    try: () =>
+      JSON.parse(line) as {
+        type: string
+        object: PodJson & { code?: number; reason?: string; message?: string }
+      },
     catch: () => unreadable("watch Pods", line)
   })
   if (frame.type === "ERROR") {

@@ -29,7 +29,9 @@ export class KubernetesError extends Schema.TaggedError<KubernetesError>()("Kube
   }
   /** Refused because of what the Pod says, not of who asks. */
   get isAdmission(): boolean {
-    return this.status === 403 && /violates PodSecurity|admission webhook|is being terminated/.test(this.detail)
+    return (
+      this.status === 403 && /violates PodSecurity|admission webhook|is being terminated/.test(this.detail)
+    )
   }
   get isNotFound(): boolean {
     return this.status === 404

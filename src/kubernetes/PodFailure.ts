@@ -32,7 +32,8 @@ const KINDS = {
   ImageUnpullable: {
     retry: "no",
     what: "The connector's image cannot be pulled",
-    remedy: "Check that this version exists and that the cluster may pull it (CONTAINER_REGISTRY_BASE, IMAGE_PULL_SECRETS)."
+    remedy:
+      "Check that this version exists and that the cluster may pull it (CONTAINER_REGISTRY_BASE, IMAGE_PULL_SECRETS)."
   },
   BadConfig: {
     retry: "no",
@@ -52,16 +53,45 @@ const KINDS = {
   StartTimeout: {
     retry: "infra",
     what: "The Pod was placed on a node but did not start",
-    remedy: "Look at the Pod's events: often a volume that cannot be mounted, such as OLAKE_STORAGE_PVC_NAME's."
+    remedy:
+      "Look at the Pod's events: often a volume that cannot be mounted, such as OLAKE_STORAGE_PVC_NAME's."
   },
-  Evicted: { retry: "infra", what: "The Pod was evicted from its node", remedy: "Run again; if it recurs, raise JOB_MEMORY_REQUEST." },
-  Preempted: { retry: "infra", what: "The Pod had to make room for one of higher priority", remedy: "Run again; if it recurs, give jobs a priority class or their own nodes." },
+  Evicted: {
+    retry: "infra",
+    what: "The Pod was evicted from its node",
+    remedy: "Run again; if it recurs, raise JOB_MEMORY_REQUEST."
+  },
+  Preempted: {
+    retry: "infra",
+    what: "The Pod had to make room for one of higher priority",
+    remedy: "Run again; if it recurs, give jobs a priority class or their own nodes."
+  },
   NodeShutdown: { retry: "infra", what: "The Pod's node was shut down", remedy: "Run again." },
-  NodeLost: { retry: "infra", what: "The Pod's node is gone", remedy: "Run again once the node is back or deleted." },
-  AdmissionRejected: { retry: "infra", what: "The node refused the Pod", remedy: "Run again; if it recurs, look at that node." },
-  Interrupted: { retry: "infra", what: "The connector was interrupted", remedy: "Run again; it continues from the last saved state." },
-  Killed: { retry: "infra-once", what: "The connector was killed", remedy: "Look at the node's kernel log: often memory ran out on the node." },
-  DeletedExternally: { retry: "infra-once", what: "Somebody deleted the Pod", remedy: "Run again; it continues from the last saved state." },
+  NodeLost: {
+    retry: "infra",
+    what: "The Pod's node is gone",
+    remedy: "Run again once the node is back or deleted."
+  },
+  AdmissionRejected: {
+    retry: "infra",
+    what: "The node refused the Pod",
+    remedy: "Run again; if it recurs, look at that node."
+  },
+  Interrupted: {
+    retry: "infra",
+    what: "The connector was interrupted",
+    remedy: "Run again; it continues from the last saved state."
+  },
+  Killed: {
+    retry: "infra-once",
+    what: "The connector was killed",
+    remedy: "Look at the node's kernel log: often memory ran out on the node."
+  },
+  DeletedExternally: {
+    retry: "infra-once",
+    what: "Somebody deleted the Pod",
+    remedy: "Run again; it continues from the last saved state."
+  },
   Stopped: { retry: "no", what: "The connector was stopped as asked", remedy: "Nothing is to be done." }
 } as const satisfies Record<string, Kind>
 

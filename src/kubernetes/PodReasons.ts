@@ -17,7 +17,9 @@ export const IMAGE_IMPOSSIBLE: ReadonlySet<string> = new Set([
 
 /** The registry or the kubelet says: not now. */
 export const isPassingPullProblem = (message: string): boolean =>
-  /pull QPS exceeded|429|toomanyrequests|timeout|timed out|deadline exceeded|\b50[0-9]\b|TLS handshake/i.test(message)
+  /pull QPS exceeded|429|toomanyrequests|timeout|timed out|deadline exceeded|\b50[0-9]\b|TLS handshake/i.test(
+    message
+  )
 
 /** The registry says: there is none, or not for you. */
 export const isFinalPullProblem = (message: string): boolean =>

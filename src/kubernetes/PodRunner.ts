@@ -19,7 +19,8 @@ import type { KubernetesError } from "./KubernetesError.ts"
 import { adoptionOf } from "./PodAdoption.ts"
 import type { PodFailure } from "./PodFailure.ts"
 import * as PodSpec from "./PodSpec.ts"
-import { decide, defaultTimers, type Verdict } from "./PodStatus.ts"
+import { decide } from "./PodStatus.ts"
+import { defaultTimers, type Verdict } from "./PodVerdict.ts"
 import { fromPod, hasEnded, MAIN_CONTAINER, type PodView } from "./PodView.ts"
 import { type Observation, PodWatch } from "./PodWatch.ts"
 
@@ -100,7 +101,11 @@ export class PodRunner extends Context.Service<
       )
 
       const submit = Effect.fnUntraced(function* (job: Job) {
-        const secretKey = PodSpec.secretKeySource(job, jobs, job.secretKey !== undefined && (yield* mayCreateSecrets))
+        const secretKey = PodSpec.secretKeySource(
+          job,
+          jobs,
+          job.secretKey !== undefined && (yield* mayCreateSecrets)
+        )
         const now = DateTime.formatIso(yield* DateTime.now)
         const spec = PodSpec.build(job, {
           namespace: kubernetes.namespace,
@@ -122,7 +127,11 @@ export class PodRunner extends Context.Service<
           : Effect.void
 
       const adoptFound = Effect.fnUntraced(function* (job: Job, pod: PodView) {
-        const source = PodSpec.secretKeySource(job, jobs, job.secretKey !== undefined && (yield* mayCreateSecrets))
+        const source = PodSpec.secretKeySource(
+          job,
+          jobs,
+          job.secretKey !== undefined && (yield* mayCreateSecrets)
+        )
         yield* giveSecret(job, pod, source)
         yield* Effect.logInfo("Pod of this run found, waiting for it")
         return pod
@@ -131,7 +140,10 @@ export class PodRunner extends Context.Service<
       const findByName = (name: string) =>
         kubernetes.readPod(name).pipe(
           Effect.map((pod) => fromPod(pod)),
-          Effect.catchIf((error) => error.isNotFound, () => Effect.succeed(undefined))
+          Effect.catchIf(
+            (error) => error.isNotFound,
+            () => Effect.succeed(undefined)
+          )
         )
 
       /** Waits until a Pod that is being deleted is gone. */
@@ -147,7 +159,12 @@ export class PodRunner extends Context.Service<
           Effect.timeoutOrElse({
             duration: Duration.sum(jobs.terminationGrace, Duration.seconds(60)),
             orElse: () =>
-              Effect.fail(new StillTerminating({ pod: view.name, ...(view.node === undefined ? {} : { node: view.node }) }))
+              Effect.fail(
+                new StillTerminating({
+                  pod: view.name,
+                  ...(view.node === undefined ? {} : { node: view.node })
+                })
+              )
           })
         )
 
@@ -160,7 +177,8 @@ export class PodRunner extends Context.Service<
           Effect.gen(function* () {
             yield* watch.track(view)
             let seen = yield* watch.next(view.uid, undefined)
-            while (!seen.gone && hasConnectorEnded(seen.view) && !hasEnded(seen.view)) seen = yield* watch.next(view.uid, seen)
+            while (!seen.gone && hasConnectorEnded(seen.view) && !hasEnded(seen.view))
+              seen = yield* watch.next(view.uid, seen)
           })
         ).pipe(Effect.timeoutOption("3 seconds"))
 
@@ -225,7 +243,8 @@ export class PodRunner extends Context.Service<
               stopRequested: false,
               timers: defaultTimers
             }
-            const judge = ({ view, gone }: Observation): Verdict => decide(gone ? { gone: true, last: view } : view, options)
+            const judge = ({ view, gone }: Observation): Verdict =>
+              decide(gone ? { gone: true, last: view } : view, options)
             const fresh = (view: PodView) =>
               Effect.map(findByName(view.name), (now): Observation =>
                 now?.uid === view.uid ? { view: now, gone: false } : { view, gone: true }
@@ -242,9 +261,12 @@ export class PodRunner extends Context.Service<
               if (verdict.row !== row) {
                 row = verdict.row
                 since = now
-                yield* Effect.logDebug(`Pod: ${verdict._tag === "Pending" ? verdict.message : verdict.failure.message}`)
+                yield* Effect.logDebug(
+                  `Pod: ${verdict._tag === "Pending" ? verdict.message : verdict.failure.message}`
+                )
               }
-              const patience = verdict._tag === "Pending" ? verdict.giveUp : { after: 0, failure: verdict.failure }
+              const patience =
+                verdict._tag === "Pending" ? verdict.giveUp : { after: 0, failure: verdict.failure }
               const left = patience === undefined ? Number.POSITIVE_INFINITY : since + patience.after - now
               if (patience !== undefined && left <= 0) {
                 // Never a bad verdict on old news: ask once more, and wait while the API server is away.
@@ -252,7 +274,10 @@ export class PodRunner extends Context.Service<
                 verdict = judge(confirmed)
                 if (verdict._tag === "Succeeded") return exitOf(confirmed.view, undefined)
                 if (verdict.row === row) {
-                  return exitOf(confirmed.view, verdict._tag === "Failed" ? verdict.failure : patience.failure)
+                  return exitOf(
+                    confirmed.view,
+                    verdict._tag === "Failed" ? verdict.failure : patience.failure
+                  )
                 }
                 seen = confirmed
                 continue
@@ -294,7 +319,8 @@ export class PodRunner extends Context.Service<
           Effect.catch((error) => Effect.logWarning(`the Pod was not deleted: ${error.message}`))
         )
 
-      const annotated = (job: Pick<Job, "operation" | "jobId" | "run">) => Effect.annotateLogs({ pod: PodSpec.nameOf(job) })
+      const annotated = (job: Pick<Job, "operation" | "jobId" | "run">) =>
+        Effect.annotateLogs({ pod: PodSpec.nameOf(job) })
 
       return PodRunner.of({
         run: (job) =>
@@ -321,4 +347,6 @@ export class PodRunner extends Context.Service<
 const hasConnectorEnded = ({ containers }: PodView): boolean =>
   containers.some(({ name, state }) => name === MAIN_CONTAINER && state === "terminated")
 
-const whileAway = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("15 seconds")]).pipe(Schedule.jittered)
+const whileAway = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("15 seconds")]).pipe(
+  Schedule.jittered
+)

@@ -54,7 +54,8 @@ export type SecretKeySource = "none" | "namedSecret" | "ownSecret" | "literal"
 
 export const secretKeySource = (job: Job, jobs: Jobs, mayCreateSecrets: boolean): SecretKeySource => {
   if (job.secretKey === undefined) return "none"
-  const isConfigured = jobs.secretKey !== undefined && Redacted.value(jobs.secretKey) === Redacted.value(job.secretKey)
+  const isConfigured =
+    jobs.secretKey !== undefined && Redacted.value(jobs.secretKey) === Redacted.value(job.secretKey)
   if (jobs.secretName !== undefined && isConfigured) return "namedSecret"
   return mayCreateSecrets ? "ownSecret" : "literal"
 }
@@ -140,7 +141,10 @@ export const build = (job: Job, { namespace, workerPod, jobs, secretKey, now }: 
         "olake.io/connector-type": job.connector,
         "olake.io/job-id": String(job.jobId),
         ...(isLongRunning(job.operation)
-          ? { "cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true" }
+          ? {
+              "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+              "karpenter.sh/do-not-disrupt": "true"
+            }
           : {})
       }
     },

@@ -168,7 +168,9 @@ export const fromPod = ({ metadata, spec, status }: PodJson): PodView => {
     node: spec?.nodeName,
     deletionTimestamp,
     deletedAt:
-      deletionTimestamp === undefined ? undefined : deletionTimestamp - (metadata.deletionGracePeriodSeconds ?? 0) * 1000,
+      deletionTimestamp === undefined
+        ? undefined
+        : deletionTimestamp - (metadata.deletionGracePeriodSeconds ?? 0) * 1000,
     scheduled:
       scheduled === undefined
         ? undefined

@@ -31,7 +31,10 @@ const reconnects = Metric.counter("pod_watch_reconnects_total", {
   description: "Watches that ended, by cause",
   incremental: true
 })
-const relists = Metric.counter("pod_watch_relists_total", { description: "Full lists of Pods", incremental: true })
+const relists = Metric.counter("pod_watch_relists_total", {
+  description: "Full lists of Pods",
+  incremental: true
+})
 const tracked = Metric.gauge("pods_tracked", { description: "Pods the watch knows" })
 
 interface Entry {
@@ -70,7 +73,8 @@ export class PodWatch extends Context.Service<
           const { uid } = observation.view
           const entry = entries.get(uid)
           if (entry === undefined) {
-            if (!observation.gone) entries.set(uid, { observation, changed: Latch.makeUnsafe(false), waiters: 0 })
+            if (!observation.gone)
+              entries.set(uid, { observation, changed: Latch.makeUnsafe(false), waiters: 0 })
             return Effect.void
           }
           if (entry.observation.gone) return Effect.void
@@ -86,7 +90,9 @@ export class PodWatch extends Context.Service<
         kubernetes.readPod(view.name).pipe(
           Effect.matchEffect({
             onSuccess: (pod) =>
-              pod.metadata.uid === view.uid ? put({ view: fromPod(pod), gone: false }) : put({ view, gone: true }),
+              pod.metadata.uid === view.uid
+                ? put({ view: fromPod(pod), gone: false })
+                : put({ view, gone: true }),
             onFailure: (error) => (error.isNotFound ? put({ view, gone: true }) : Effect.fail(error))
           }),
           Effect.retry({ schedule: backoff }),
@@ -112,7 +118,7 @@ export class PodWatch extends Context.Service<
         const views = items.map((pod: PodJson) => fromPod(pod))
         const present = new Set(views.map((view) => view.uid))
         for (const view of views) yield* put({ view, gone: false })
-        for (const { observation } of [...entries.values()]) {
+        for (const { observation } of Array.from(entries.values())) {
           if (!observation.gone && !present.has(observation.view.uid)) {
             yield* Effect.forkIn(proveGone(observation.view), scope)
           }
@@ -129,7 +135,9 @@ export class PodWatch extends Context.Service<
           Stream.timeoutOrElse({ duration: SILENCE, orElse: () => Stream.empty }),
           Stream.runForEach((frame) => {
             frames += 1
-            return onFrame(frame).pipe(Effect.catchDefect((defect) => Effect.logError("a Pod event was not understood", defect)))
+            return onFrame(frame).pipe(
+              Effect.catchDefect((defect) => Effect.logError("a Pod event was not understood", defect))
+            )
           }),
           Effect.timeoutOption(Duration.sum(timeout, Duration.seconds(15)))
         )
@@ -161,7 +169,8 @@ export class PodWatch extends Context.Service<
             continue
           }
           failures = lived > 10_000 ? 1 : failures + 1
-          if (failures === 1 || failures % 10 === 0) yield* Effect.logWarning(`watch of Pods interrupted, trying again: ${error.message}`)
+          if (failures === 1 || failures % 10 === 0)
+            yield* Effect.logWarning(`watch of Pods interrupted, trying again: ${error.message}`)
           yield* Effect.sleep(delayAfter(error, failures, yield* Random.next))
         }
       })
@@ -214,7 +223,8 @@ const TOO_LONG = Duration.toMillis("300 seconds")
 
 const backoff = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
 
-const jittered = (longest: Duration.Input, random: number) => Duration.times(Duration.fromInputUnsafe(longest), random)
+const jittered = (longest: Duration.Input, random: number) =>
+  Duration.times(Duration.fromInputUnsafe(longest), random)
 
 /** 250 ms doubling to 30 s with full jitter; a minute where a permission or the namespace is missing. */
 export const delayAfter = (error: KubernetesError, failures: number, random: number): Duration.Duration => {

@@ -21,7 +21,9 @@ export const ConnectorVersion = Schema.String.check(
 
 /** A workflow id as Temporal allows it: any text of 1 to 1,000 characters. */
 const WorkflowId = Schema.String.check(
-  Schema.makeFilter((id) => (id.length >= 1 && id.length <= 1000) || "must be the workflow's id, 1 to 1,000 characters")
+  Schema.makeFilter(
+    (id) => (id.length >= 1 && id.length <= 1000) || "must be the workflow's id, 1 to 1,000 characters"
+  )
 )
 
 const NotBlank = Schema.String.check(Schema.makeFilter((s) => s.trim() !== "" || "must not be empty"))
@@ -43,7 +45,10 @@ const common = {
 }
 
 /** Argument of DiscoverCatalogWorkflow. `Config` may be encrypted by the UI; the connector decrypts it. */
-export const DiscoverParams = Schema.Struct({ ...common, StreamsConfig: Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed(""))) })
+export const DiscoverParams = Schema.Struct({
+  ...common,
+  StreamsConfig: Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed("")))
+})
 export type DiscoverParams = typeof DiscoverParams.Type
 
 /** Argument of TestConnectionWorkflow. `Flag` names the connector's option: a source's or a destination's config. */
@@ -58,7 +63,9 @@ export type TestParams = typeof TestParams.Type
 /** Argument of the sync's activities, made by RunSyncWorkflow from its bare job id. */
 export const SyncParams = Schema.Struct({
   JobID: Schema.Int.check(
-    Schema.makeFilter((n) => (n > 0 && n <= Number.MAX_SAFE_INTEGER) || "must be a job's id: a whole number above zero")
+    Schema.makeFilter(
+      (n) => (n > 0 && n <= Number.MAX_SAFE_INTEGER) || "must be a job's id: a whole number above zero"
+    )
   ),
   WorkflowID: WorkflowId
 })

@@ -13,7 +13,7 @@ const COLOUR = /\u001b\[[0-9;]*m/g
 const parseObject = (text: string): Record<string, unknown> | undefined => {
   try {
     const value: unknown = JSON.parse(text)
-    return Predicate.isObject(value) ? (value as Record<string, unknown>) : undefined
+    return Predicate.isObject(value) ? value : undefined
   } catch {
     return undefined
   }
@@ -27,13 +27,15 @@ const firstDefined = <A, B>(values: ReadonlyArray<A>, f: (value: A) => B | undef
   return undefined
 }
 
-const linesFromLast = (text: string): ReadonlyArray<string> => text.replace(COLOUR, "").split("\n").toReversed()
+const linesFromLast = (text: string): ReadonlyArray<string> =>
+  text.replace(COLOUR, "").split("\n").toReversed()
 
 const statusIn = (value: Record<string, unknown> | undefined): ConnectionStatus | undefined => {
   const holder = Predicate.isObject(value?.message) ? (value.message as Record<string, unknown>) : value
   const status = holder?.connectionStatus
   if (!Predicate.hasProperty(status, "status") || !Predicate.isString(status.status)) return undefined
-  const message = Predicate.hasProperty(status, "message") && Predicate.isString(status.message) ? status.message : ""
+  const message =
+    Predicate.hasProperty(status, "message") && Predicate.isString(status.message) ? status.message : ""
   return { message, status: status.status }
 }
 
@@ -50,7 +52,9 @@ const errorIn = (line: string): string | undefined => {
   const entry = line.startsWith("{") ? parseObject(line) : undefined
   if (entry !== undefined) {
     if (!ERROR_LEVELS.has(String(entry.level).toLowerCase())) return undefined
-    return Predicate.isString(entry.message) ? entry.message : JSON.stringify(entry.message ?? entry.error ?? entry)
+    return Predicate.isString(entry.message)
+      ? entry.message
+      : JSON.stringify(entry.message ?? entry.error ?? entry)
   }
   return /(?:^|\s)(?:FATAL|ERROR|PANIC)\s+(.+)$/.exec(line)?.[1] ?? /^(?:panic|Error): (.+)$/.exec(line)?.[0]
 }

@@ -17,7 +17,7 @@ const isReserved = (name: string): boolean => name === "telemetry" || /^[0-9a-f]
 /** Why a workflow id cannot name a directory, or undefined when it can. */
 export const problemWithDirectoryName = (id: string): string | undefined => {
   if (id === "" || id === "." || id === "..") return "is not a usable directory name"
-  if (/[/\\\0-\x1f\x7f]/.test(id)) return "must not contain slashes or control characters"
+  if (/[/\\\p{Cc}]/u.test(id)) return "must not contain slashes or control characters"
   if (Buffer.byteLength(id) > 255) return "must not be longer than 255 bytes"
   return isReserved(id) ? "is a name that the shared storage keeps for other runs" : undefined
 }

@@ -10,53 +10,12 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
-import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as path from "node:path"
 import { WorkerConfig } from "../Config.ts"
 import type { JobFile } from "../olake/Job.ts"
-
-/** The storage could not be used; the reason is the operating system's. */
-export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", {
-  operation: Schema.String,
-  path: Schema.String,
-  /** `PermissionDenied`, `NotFound`, `TimedOut`, an errno such as `ENOSPC`. */
-  reason: Schema.String,
-  detail: Schema.String
-}) {
-  override get message(): string {
-    return `Shared storage: cannot ${this.operation} ${this.path}: ${this.reason}${this.detail === "" ? "" : ` (${this.detail})`}. ${REMEDIES[this.reason] ?? "Check the volume of SHARED_STORAGE_PATH."}`
-  }
-  get isRetryable(): boolean {
-    return !["PermissionDenied", "EROFS", "EACCES", "EPERM"].includes(this.reason)
-  }
-}
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  PermissionDenied: "Give the worker's user write access to the volume (fsGroup or the volume's owner).",
-  EROFS: "The volume is mounted read-only; mount it read-write.",
-  ENOSPC: "The volume is full; free space or enlarge it.",
-  EDQUOT: "The volume's quota is used up; free space or enlarge it.",
-  NotFound: "Is the volume mounted at SHARED_STORAGE_PATH?",
-  TimedOut: "The mount does not answer; check the storage server."
-}
-
-/** A file of a run that is there but not what it should be. */
-export class InvalidFile extends Schema.TaggedError<InvalidFile>()("InvalidFile", {
-  path: Schema.String,
-  problem: Schema.String
-}) {
-  override get message(): string {
-    return `${this.path} ${this.problem}`
-  }
-  readonly isRetryable = false
-}
-
-export interface JsonFile {
-  readonly text: string
-  readonly value: Readonly<Record<string, unknown>>
-}
+import { InvalidFile, type JsonFile, parseObject } from "./JsonFile.ts"
+import { reasonOf, StorageError } from "./StorageError.ts"
 
 const LIMIT = "30 seconds"
 const PROBE_LIMIT = "2 seconds"
@@ -76,7 +35,10 @@ export class SharedStorage extends Context.Service<
       file: string
     ) => Effect.Effect<Option.Option<JsonFile>, StorageError | InvalidFile>
     /** The end of the newest log that the connector has written, none of before `since` (ms of the epoch). */
-    readonly connectorLog: (directory: string, since?: number) => Effect.Effect<Option.Option<string>, StorageError>
+    readonly connectorLog: (
+      directory: string,
+      since?: number
+    ) => Effect.Effect<Option.Option<string>, StorageError>
     /** Whether a file can be written right now. */
     readonly isWritable: Effect.Effect<boolean>
   }
@@ -91,7 +53,8 @@ export class SharedStorage extends Context.Service<
       /** Absolute path of something inside the storage; anything else is a bug of ours. */
       const inside = (...parts: ReadonlyArray<string>): string => {
         const target = path.resolve(root, ...parts)
-        if (!target.startsWith(`${root}${path.sep}`)) throw new Error(`${target} is outside the shared storage`)
+        if (!target.startsWith(`${root}${path.sep}`))
+          throw new Error(`${target} is outside the shared storage`)
         return target
       }
 
@@ -101,7 +64,14 @@ export class SharedStorage extends Context.Service<
           Effect.timeoutOrElse({
             duration: LIMIT,
             orElse: () =>
-              Effect.fail(new StorageError({ operation, path: target, reason: "TimedOut", detail: `no answer in ${LIMIT}` }))
+              Effect.fail(
+                new StorageError({
+                  operation,
+                  path: target,
+                  reason: "TimedOut",
+                  detail: `no answer in ${LIMIT}`
+                })
+              )
           })
         )
 
@@ -114,20 +84,32 @@ export class SharedStorage extends Context.Service<
           yield* fs.rename(draft, target)
         })
 
-      const prepare = Effect.fn("SharedStorage.prepare")(function* (directory: string, files: ReadonlyArray<JobFile>) {
+      const prepare = Effect.fn("SharedStorage.prepare")(function* (
+        directory: string,
+        files: ReadonlyArray<JobFile>
+      ) {
         const folder = inside(directory)
         // Not recursive: without its mount the root is missing, and must not be made on the local disk.
         yield* attempt(
           "create the directory",
           folder,
           fs.makeDirectory(folder, { mode: 0o755 }).pipe(
-            Effect.catchIf((error) => error.reason._tag === "AlreadyExists", () => Effect.void)
+            Effect.catchIf(
+              (error) => error.reason._tag === "AlreadyExists",
+              () => Effect.void
+            )
           )
         )
         for (const file of files) {
           const target = inside(directory, file.name)
           if (file.keepExisting === true && (yield* attempt("look for", target, fs.exists(target)))) {
-            if (Option.isSome(yield* readJson(directory, file.name).pipe(Effect.catchTag("InvalidFile", () => Effect.succeedNone)))) {
+            if (
+              Option.isSome(
+                yield* readJson(directory, file.name).pipe(
+                  Effect.catchTag("InvalidFile", () => Effect.succeedNone)
+                )
+              )
+            ) {
               continue
             }
           }
@@ -158,10 +140,16 @@ export class SharedStorage extends Context.Service<
           return Option.some(yield* parseObject(target, found.value))
         }).pipe(Effect.withSpan("SharedStorage.readJson"))
 
-      const connectorLog = Effect.fn("SharedStorage.connectorLog")(function* (directory: string, since?: number) {
+      const connectorLog = Effect.fn("SharedStorage.connectorLog")(function* (
+        directory: string,
+        since?: number
+      ) {
         const logs = inside(directory, "logs")
         const runs = yield* attempt("list", logs, fs.readDirectory(logs)).pipe(
-          Effect.catchIf((error) => error.reason === "NotFound", () => Effect.succeed([]))
+          Effect.catchIf(
+            (error) => error.reason === "NotFound",
+            () => Effect.succeed([])
+          )
         )
         const newest = runs
           .filter((name) => name.startsWith("sync_") && (since === undefined || isSince(name, since)))
@@ -184,16 +172,20 @@ export class SharedStorage extends Context.Service<
         const now = yield* Clock.currentTimeMillis
         if (now - probed.at < PROBE_AGE) return probed.ok
         const target = inside(`.olake-worker-${kubernetes.podName}`)
-        const write = fs.writeFileString(target, "ok").pipe(Effect.andThen(fs.remove(target, { force: true })))
+        const write = fs
+          .writeFileString(target, "ok")
+          .pipe(Effect.andThen(fs.remove(target, { force: true })))
         const fiber = yield* Effect.forkDetach(
-          oneProbe.withPermitsIfAvailable(1)(Effect.isSuccess(write)).pipe(
-            Effect.flatMap((ran) =>
-              Effect.map(Clock.currentTimeMillis, (at) => {
-                if (Option.isSome(ran)) probed = { at, ok: ran.value }
-                return Option.getOrElse(ran, () => false)
-              })
+          oneProbe
+            .withPermitsIfAvailable(1)(Effect.isSuccess(write))
+            .pipe(
+              Effect.flatMap((ran) =>
+                Effect.map(Clock.currentTimeMillis, (at) => {
+                  if (Option.isSome(ran)) probed = { at, ok: ran.value }
+                  return Option.getOrElse(ran, () => false)
+                })
+              )
             )
-          )
         )
         return Option.getOrElse(yield* Effect.timeoutOption(Fiber.join(fiber), PROBE_LIMIT), () => false)
       })
@@ -211,30 +203,6 @@ const isSince = (name: string, since: number): boolean => {
 
 const noneIfMissing = (error: StorageError) =>
   error.reason === "NotFound" ? Effect.succeed(Option.none<string>()) : Effect.fail(error)
-
-const reasonOf = ({ reason, message }: PlatformError): { readonly reason: string; readonly detail: string } => {
-  const { cause } = reason
-  const errno = Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code) ? cause.code : undefined
-  return {
-    reason: errno !== undefined && reason._tag === "Unknown" ? errno : errno === "EROFS" ? errno : reason._tag,
-    detail: cause instanceof Error ? cause.message : message
-  }
-}
-
-const parseObject = (file: string, text: string): Effect.Effect<JsonFile, InvalidFile> =>
-  Effect.suspend(() => {
-    if (text.trim() === "") return Effect.fail(new InvalidFile({ path: file, problem: "is empty" }))
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch (cause) {
-      const problem = `is not valid JSON, perhaps half written (${cause instanceof Error ? cause.message : String(cause)})`
-      return Effect.fail(new InvalidFile({ path: file, problem }))
-    }
-    return Predicate.isObject(value)
-      ? Effect.succeed({ text, value: value as JsonFile["value"] }) // SAFETY: a parsed JSON object has text keys only
-      : Effect.fail(new InvalidFile({ path: file, problem: "is JSON, but not an object" }))
-  })
 
 const readTail = (fs: FileSystem.FileSystem, target: string): Effect.Effect<string, PlatformError> =>
   Effect.scoped(

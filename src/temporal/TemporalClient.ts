@@ -66,9 +66,15 @@ export class TemporalClient extends Context.Service<
       const bounded = <A>(call: (it: NativeConnection) => Promise<A>) =>
         connection.pipe(
           Effect.flatMap((it) =>
-            Effect.tryPromise({ try: (signal) => it.withAbortSignal(signal, () => call(it)), catch: (cause) => cause })
+            Effect.tryPromise({
+              try: (signal) => it.withAbortSignal(signal, () => call(it)),
+              catch: (cause) => cause
+            })
           ),
-          Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.fail<unknown>("no answer in 5 seconds") })
+          Effect.timeoutOrElse({
+            duration: "5 seconds",
+            orElse: () => Effect.fail<unknown>("no answer in 5 seconds")
+          })
         )
 
       return TemporalClient.of({
@@ -78,10 +84,15 @@ export class TemporalClient extends Context.Service<
         ).pipe(Effect.timeout("2 seconds"), Effect.exit, Effect.map(Exit.isSuccess)),
         isOpen: (workflowId, runId) =>
           bounded((it) =>
-            new Client({ connection: it, namespace: temporal.namespace }).workflow.getHandle(workflowId, runId || undefined).describe()
+            new Client({ connection: it, namespace: temporal.namespace }).workflow
+              .getHandle(workflowId, runId || undefined)
+              .describe()
           ).pipe(
             Effect.map(({ status }) => status.name === "RUNNING" || status.name === "PAUSED"),
-            Effect.catchIf((cause) => cause instanceof WorkflowNotFoundError, () => Effect.succeed(false)),
+            Effect.catchIf(
+              (cause) => cause instanceof WorkflowNotFoundError,
+              () => Effect.succeed(false)
+            ),
             Effect.mapError(unavailable(`look at workflow ${workflowId}`))
           )
       })

@@ -17,7 +17,9 @@ let installed: { readonly metricsUrl: string } | undefined
 const freePort = Effect.callback<number>((resume) => {
   const server = createServer().listen(0, "127.0.0.1", () => {
     const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
+    server.close(() =>
+      resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+    )
   })
 })
 
@@ -42,7 +44,9 @@ export class TemporalRuntime extends Context.Service<
           }),
           telemetryOptions: {
             logging: { filter: { core: "WARN", other: "ERROR" }, forward: {} },
-            metrics: { prometheus: { bindAddress: `127.0.0.1:${port}`, countersTotalSuffix: true, unitSuffix: true } }
+            metrics: {
+              prometheus: { bindAddress: `127.0.0.1:${port}`, countersTotalSuffix: true, unitSuffix: true }
+            }
           }
         })
         installed = { metricsUrl: `http://127.0.0.1:${port}/metrics` }

@@ -2,7 +2,14 @@
  * Two Temporal workers in one process: workflows with short activities on the task queue, and syncs on a queue
  * of their own, so that hundreds of long waits take no slot from a test of two seconds.
  */
-import { bundleWorkflowCode, DefaultLogger, type NativeConnection, Worker as SdkWorker, type WorkerOptions, type WorkflowBundleOption } from "@temporalio/worker"
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  type NativeConnection,
+  Worker as SdkWorker,
+  type WorkerOptions,
+  type WorkflowBundleOption
+} from "@temporalio/worker"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -13,7 +20,9 @@ import { syncQueue } from "../workflow/Policy.ts"
 import { TemporalClient } from "./TemporalClient.ts"
 
 /** Temporal's worker ended though nobody asked it to. */
-export class WorkerStopped extends Schema.TaggedError<WorkerStopped>()("WorkerStopped", { detail: Schema.String }) {
+export class WorkerStopped extends Schema.TaggedError<WorkerStopped>()("WorkerStopped", {
+  detail: Schema.String
+}) {
   override get message(): string {
     return `Temporal's worker stopped: ${this.detail}`
   }
@@ -55,7 +64,10 @@ export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) 
   const { temporal, concurrency, kubernetes } = yield* WorkerConfig
   const client = yield* TemporalClient
 
-  const create = (connection: NativeConnection, options: Partial<WorkerOptions> & { readonly taskQueue: string }) =>
+  const create = (
+    connection: NativeConnection,
+    options: Partial<WorkerOptions> & { readonly taskQueue: string }
+  ) =>
     Effect.tryPromise({
       try: () =>
         SdkWorker.create({
@@ -68,7 +80,8 @@ export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) 
           maxHeartbeatThrottleInterval: "10s",
           ...options
         }),
-      catch: (cause) => new CannotCreate({ message: `cannot work for namespace ${temporal.namespace}: ${textOf(cause)}` })
+      catch: (cause) =>
+        new CannotCreate({ message: `cannot work for namespace ${temporal.namespace}: ${textOf(cause)}` })
     }).pipe(
       Effect.tapError((error) => Effect.logWarning(`Temporal: ${error.message}; waiting for it`)),
       Effect.retry(untilThere),
@@ -106,9 +119,10 @@ export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) 
           Effect.catch((problem) => Effect.logError(`the drain did not end cleanly: ${textOf(problem)}`))
         )
       })
-      yield* Effect.tryPromise({ try: () => ended, catch: (cause) => new WorkerStopped({ detail: textOf(cause) }) }).pipe(
-        Effect.onInterrupt(() => drain)
-      )
+      yield* Effect.tryPromise({
+        try: () => ended,
+        catch: (cause) => new WorkerStopped({ detail: textOf(cause) })
+      }).pipe(Effect.onInterrupt(() => drain))
       return yield* new WorkerStopped({ detail: "it ended by itself" })
     })
 

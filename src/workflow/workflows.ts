@@ -20,7 +20,10 @@ export const TestConnectionWorkflow = (params: unknown) => TestConnectionActivit
 /** @param jobId the bare number that OLake's schedules carry */
 export async function RunSyncWorkflow(jobId: unknown): Promise<unknown> {
   const { taskQueue, workflowId } = workflowInfo()
-  const { SyncActivity } = proxyActivities<Activities>({ ...Policy.sync, taskQueue: Policy.syncQueue(taskQueue) })
+  const { SyncActivity } = proxyActivities<Activities>({
+    ...Policy.sync,
+    taskQueue: Policy.syncQueue(taskQueue)
+  })
   const params = { JobID: jobId, WorkflowID: workflowId }
   let failure: unknown
   let succeeded = false

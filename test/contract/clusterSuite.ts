@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { execute, params, uniqueId } from "../support/Workflows.ts"
-import { World } from "../support/World.ts"
+import type { World } from "../support/World.ts"
 
 type It = (name: string, test: () => Effect.Effect<void, unknown, World>, timeout?: number) => void
 

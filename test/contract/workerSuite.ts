@@ -25,26 +25,41 @@ const discover = (config: unknown, over: Readonly<Record<string, unknown>> = {},
 }
 
 /** A job of the shop, or of a probe scenario. */
-const insertJob = (source: { readonly type: string; readonly config: unknown }, streams: unknown, state?: string) =>
+const insertJob = (
+  source: { readonly type: string; readonly config: unknown },
+  streams: unknown,
+  state?: string
+) =>
   Effect.gen(function* () {
     const { tables } = yield* World
     const version = "v0.0.0-dev"
     return yield* tables.insertJob({
-      source: yield* tables.insertSource({ type: source.type, version, config: JSON.stringify(source.config) }),
-      destination: yield* tables.insertDestination({ type: "jsonl", version, config: `{"type":"JSONL","writer":{"local_path":"/mnt/config/data"}}` }),
+      source: yield* tables.insertSource({
+        type: source.type,
+        version,
+        config: JSON.stringify(source.config)
+      }),
+      destination: yield* tables.insertDestination({
+        type: "jsonl",
+        version,
+        config: `{"type":"JSONL","writer":{"local_path":"/mnt/config/data"}}`
+      }),
       streams: JSON.stringify(streams),
       ...(state === undefined ? {} : { state })
     })
   })
 
-const probeJob = (scenario: string, state?: string) => insertJob({ type: "probe", config: { scenario } }, { streams: [] }, state)
+const probeJob = (scenario: string, state?: string) =>
+  insertJob({ type: "probe", config: { scenario } }, { streams: [] }, state)
 
 const sync = (jobId: unknown) => {
   const id = uniqueId(`sync-123-${String(jobId)}`)
   return Effect.map(execute("RunSyncWorkflow", id, jobId), (run) => ({ ...run, id }))
 }
 
-const shop = Effect.map(World, ({ postgres, platform }) => shopSource(postgres, { host: platform.hostForPods }))
+const shop = Effect.map(World, ({ postgres, platform }) =>
+  shopSource(postgres, { host: platform.hostForPods })
+)
 
 const stateOf = (jobId: number) => Effect.flatMap(World, ({ tables }) => tables.jobState(jobId))
 
@@ -60,7 +75,12 @@ const nothingLeft = Effect.flatMap(World, ({ platform }) =>
 const encrypted = (config: unknown): string => {
   const nonce = randomBytes(12)
   const cipher = createCipheriv("aes-256-gcm", createHash("sha256").update(SECRET_KEY).digest(), nonce)
-  const body = Buffer.concat([nonce, cipher.update(JSON.stringify(config)), cipher.final(), cipher.getAuthTag()])
+  const body = Buffer.concat([
+    nonce,
+    cipher.update(JSON.stringify(config)),
+    cipher.final(),
+    cipher.getAuthTag()
+  ])
   return JSON.stringify(body.toString("base64"))
 }
 
@@ -106,14 +126,20 @@ export const workerSuite = (it: It): void => {
     ))
 
   it("a check that says nothing is a failure that names what is missing", () =>
-    Effect.map(check({ scenario: "no-output" }), (run) => failedAs(run, "ResultMissing", "connectionStatus", "probe")))
+    Effect.map(check({ scenario: "no-output" }), (run) =>
+      failedAs(run, "ResultMissing", "connectionStatus", "probe")
+    ))
 
   it("a discover returns the catalog of the real database", () =>
     Effect.gen(function* () {
       const run = yield* discover(yield* shop, {}, "postgres")
       succeeded(run)
       const { streams } = run.result as { streams: ReadonlyArray<{ stream: { name: string } }> }
-      assert.deepStrictEqual(streams.map(({ stream }) => stream.name).toSorted(), ["customers", "orders", "products"])
+      assert.deepStrictEqual(streams.map(({ stream }) => stream.name).toSorted(), [
+        "customers",
+        "orders",
+        "products"
+      ])
       yield* nothingLeft
     }))
 
@@ -131,7 +157,10 @@ export const workerSuite = (it: It): void => {
   it("a sync moves rows and leaves its state in the job's row; the next one moves only what is new", () =>
     Effect.gen(function* () {
       const world = yield* World
-      const jobId = yield* insertJob({ type: "postgres", config: yield* shop }, shopCatalog(["orders", "products"]))
+      const jobId = yield* insertJob(
+        { type: "postgres", config: yield* shop },
+        shopCatalog(["orders", "products"])
+      )
       const first = yield* sync(jobId)
       succeeded(first)
       const folder = (id: string) => path.join(world.storage, sha256(id))
@@ -145,7 +174,10 @@ export const workerSuite = (it: It): void => {
       const second = yield* sync(jobId)
       succeeded(second)
       assert.lengthOf(yield* moved(second.id), 17)
-      assert.deepStrictEqual(fs.readdirSync(folder(first.id)).filter((name) => name.endsWith(".tmp")), [])
+      assert.deepStrictEqual(
+        fs.readdirSync(folder(first.id)).filter((name) => name.endsWith(".tmp")),
+        []
+      )
       yield* nothingLeft
     }))
 
@@ -167,7 +199,13 @@ export const workerSuite = (it: It): void => {
     Effect.gen(function* () {
       const jobId = yield* probeJob("half-state", `{"kept": true}`)
       const run = yield* sync(jobId)
-      failedAs(run, "ConnectorFailed", "state.json", "not valid JSON", "interrupted while the state was written")
+      failedAs(
+        run,
+        "ConnectorFailed",
+        "state.json",
+        "not valid JSON",
+        "interrupted while the state was written"
+      )
       assert.strictEqual(yield* stateOf(jobId), `{"kept": true}`)
       yield* nothingLeft
     }))
@@ -179,7 +217,9 @@ export const workerSuite = (it: It): void => {
       const id = uniqueId(`sync-123-${jobId}`)
       yield* start("RunSyncWorkflow", id, jobId)
       const state = path.join(storage, sha256(id), "state.json")
-      yield* eventually("the connector has begun", () => (fs.existsSync(state) && fs.readFileSync(state, "utf8").includes("0/1") ? true : undefined))
+      yield* eventually("the connector has begun", () =>
+        fs.existsSync(state) && fs.readFileSync(state, "utf8").includes("0/1") ? true : undefined
+      )
       yield* temporal(["workflow", "cancel", "--workflow-id", id])
       const run = yield* ended(id)
       assert.strictEqual(run.status, "CANCELED")
@@ -187,54 +227,66 @@ export const workerSuite = (it: It): void => {
       yield* nothingLeft
     }))
 
-  it("an image that does not exist fails within 90 s, naming it", () =>
-    Effect.gen(function* () {
-      const began = Date.now()
-      const run = yield* check({ scenario: "ok-check" }, { Version: "v9.9.9" })
-      failedAs(run, "ImageUnpullable", "olakego/source-probe:v9.9.9")
-      assert.isBelow(Date.now() - began, 90_000)
-      yield* nothingLeft
-    }), 120_000)
+  it(
+    "an image that does not exist fails within 90 s, naming it",
+    () =>
+      Effect.gen(function* () {
+        const began = Date.now()
+        const run = yield* check({ scenario: "ok-check" }, { Version: "v9.9.9" })
+        failedAs(run, "ImageUnpullable", "olakego/source-probe:v9.9.9")
+        assert.isBelow(Date.now() - began, 90_000)
+        yield* nothingLeft
+      }),
+    120_000
+  )
 
   it("a job that does not exist fails at once, naming JobID", () =>
     Effect.map(sync(424242), (run) => failedAs(run, "JobNotFound", "JobID", "424242")))
 
-  it("malformed requests fail at once and for good, each naming its field; nothing is written, the worker lives on", () =>
-    Effect.gen(function* () {
-      const { storage, healthPort } = yield* World
-      const before = fs.readdirSync(storage)
-      const wrong: ReadonlyArray<readonly [field: string, run: Effect.Effect<Ended, unknown, World>]> = [
-        ["SourceType", check({}, { SourceType: 5 })],
-        ["SourceType", check({}, { SourceType: "../../evil" })],
-        ["SourceType", check({}, { SourceType: "postgres:latest" })],
-        ["SourceType", check({}, { SourceType: "" })],
-        ["SourceType", check({}, { SourceType: undefined })],
-        ["Version", check({}, { Version: "" })],
-        ["Version", check({}, { Version: "v1 && rm" })],
-        ["Config", check({}, { Config: "" })],
-        ["Config", check({}, { Config: { host: "db" } })],
-        ["Flag", check({}, { Flag: "source" })],
-        ["Flag", check({}, { Flag: undefined })],
-        ["WorkflowID", check({}, { WorkflowID: "../escape" })],
-        ["WorkflowID", check({}, { WorkflowID: "another-run" })],
-        ["WorkflowID", check({}, { WorkflowID: "" })],
-        ["JobID", discover({}, { JobID: -1 })],
-        ["JobID", discover({}, { JobID: "7" })],
-        ["StreamsConfig", discover({}, { StreamsConfig: 5 })],
-        ["JobID", sync(-1)],
-        ["JobID", sync("seven")],
-        ["JobID", sync({ JobID: 1 })],
-        ["JobID", sync(null)],
-        ["WorkflowID", execute("DiscoverCatalogWorkflow", "..", params("..", "probe", {}))]
-      ]
-      const runs = yield* Effect.forEach(wrong, ([field, run]) => Effect.map(run, (outcome) => ({ field, outcome })), { concurrency: 4 })
-      for (const { field, outcome } of runs) {
-        failedAs(outcome, "InvalidRequest", field)
-        assert.isTrue(outcome.nonRetryable)
-      }
-      assert.deepStrictEqual(fs.readdirSync(storage), before)
-      assert.strictEqual((yield* Effect.promise(() => ask(healthPort, "/health/ready"))).status, 200)
-    }), 60_000)
+  it(
+    "malformed requests fail at once and for good, each naming its field; nothing is written, the worker lives on",
+    () =>
+      Effect.gen(function* () {
+        const { storage, healthPort } = yield* World
+        const before = fs.readdirSync(storage)
+        const wrong: ReadonlyArray<readonly [field: string, run: Effect.Effect<Ended, unknown, World>]> = [
+          ["SourceType", check({}, { SourceType: 5 })],
+          ["SourceType", check({}, { SourceType: "../../evil" })],
+          ["SourceType", check({}, { SourceType: "postgres:latest" })],
+          ["SourceType", check({}, { SourceType: "" })],
+          ["SourceType", check({}, { SourceType: undefined })],
+          ["Version", check({}, { Version: "" })],
+          ["Version", check({}, { Version: "v1 && rm" })],
+          ["Config", check({}, { Config: "" })],
+          ["Config", check({}, { Config: { host: "db" } })],
+          ["Flag", check({}, { Flag: "source" })],
+          ["Flag", check({}, { Flag: undefined })],
+          ["WorkflowID", check({}, { WorkflowID: "../escape" })],
+          ["WorkflowID", check({}, { WorkflowID: "another-run" })],
+          ["WorkflowID", check({}, { WorkflowID: "" })],
+          ["JobID", discover({}, { JobID: -1 })],
+          ["JobID", discover({}, { JobID: "7" })],
+          ["StreamsConfig", discover({}, { StreamsConfig: 5 })],
+          ["JobID", sync(-1)],
+          ["JobID", sync("seven")],
+          ["JobID", sync({ JobID: 1 })],
+          ["JobID", sync(null)],
+          ["WorkflowID", execute("DiscoverCatalogWorkflow", "..", params("..", "probe", {}))]
+        ]
+        const runs = yield* Effect.forEach(
+          wrong,
+          ([field, run]) => Effect.map(run, (outcome) => ({ field, outcome })),
+          { concurrency: 4 }
+        )
+        for (const { field, outcome } of runs) {
+          failedAs(outcome, "InvalidRequest", field)
+          assert.isTrue(outcome.nonRetryable)
+        }
+        assert.deepStrictEqual(fs.readdirSync(storage), before)
+        assert.strictEqual((yield* Effect.promise(() => ask(healthPort, "/health/ready"))).status, 200)
+      }),
+    60_000
+  )
 
   it("health and metrics answer in the contract's words", () =>
     Effect.gen(function* () {
@@ -251,7 +303,12 @@ export const workerSuite = (it: It): void => {
         assert.strictEqual(status, 200)
         assert.deepInclude(JSON.parse(body), {
           status: "ready",
-          checks: { database: "connected", temporal: "connected", kubernetes: "connected", storage: "writable" }
+          checks: {
+            database: "connected",
+            temporal: "connected",
+            kubernetes: "connected",
+            storage: "writable"
+          }
         })
       }
       const { body } = yield* get("/metrics")
@@ -269,4 +326,3 @@ export const workerSuite = (it: It): void => {
       assert.notInclude(worker.output(), postgres.password)
     }))
 }
-

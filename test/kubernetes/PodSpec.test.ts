@@ -8,7 +8,12 @@ import { testConfig } from "../support/TestConfig.ts"
 
 const { jobs } = testConfig()
 
-const run = { temporalNamespace: "default", taskQueue: "q", workflowId: "sync-123-7-2026-01-19T13:45:09Z", runId: "r-1" }
+const run = {
+  temporalNamespace: "default",
+  taskQueue: "q",
+  workflowId: "sync-123-7-2026-01-19T13:45:09Z",
+  runId: "r-1"
+}
 const job: Job = {
   operation: "sync",
   connector: "postgres",
@@ -22,24 +27,40 @@ const job: Job = {
   timeout: Duration.hours(700)
 }
 
-const build = (over: Partial<Job> = {}, jobsOver: Partial<typeof jobs> = {}, secretKey: PodSpec.SecretKeySource = "none") =>
+const build = (
+  over: Partial<Job> = {},
+  jobsOver: Partial<typeof jobs> = {},
+  secretKey: PodSpec.SecretKeySource = "none"
+) =>
   PodSpec.build(
     { ...job, ...over },
-    { namespace: "olake", workerPod: "worker-0", jobs: { ...jobs, ...jobsOver }, secretKey, now: "2026-11-23T17:00:00.000Z" }
+    {
+      namespace: "olake",
+      workerPod: "worker-0",
+      jobs: { ...jobs, ...jobsOver },
+      secretKey,
+      now: "2026-11-23T17:00:00.000Z"
+    }
   )
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
 const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
 
 describe("names", () => {
-  it.prop("are valid for any workflow id and differ where the ids differ", [Schema.String, Schema.String], ([a, b]) => {
-    const name = (workflowId: string) => PodSpec.nameOf({ ...job, operation: "check", run: { ...run, workflowId } })
-    return DNS_LABEL.test(name(a)) && (a === b) === (name(a) === name(b))
-  })
+  it.prop(
+    "are valid for any workflow id and differ where the ids differ",
+    [Schema.String, Schema.String],
+    ([a, b]) => {
+      const name = (workflowId: string) =>
+        PodSpec.nameOf({ ...job, operation: "check", run: { ...run, workflowId } })
+      return DNS_LABEL.test(name(a)) && (a === b) === (name(a) === name(b))
+    }
+  )
 
   it("two ids with the same first 63 characters have two Pods", () => {
     const long = "discover-catalog-postgres-".padEnd(63, "x")
-    const name = (workflowId: string) => PodSpec.nameOf({ ...job, operation: "discover", run: { ...run, workflowId } })
+    const name = (workflowId: string) =>
+      PodSpec.nameOf({ ...job, operation: "discover", run: { ...run, workflowId } })
     assert.notStrictEqual(name(`${long}1`), name(`${long}2`))
   })
 
@@ -56,7 +77,9 @@ describe("names", () => {
   it("the longest job id still fits", () =>
     assert.match(PodSpec.nameOf({ ...job, jobId: Number.MAX_SAFE_INTEGER }), DNS_LABEL))
 
-  it.prop("any text becomes a valid label value", [Schema.String], ([text]) => LABEL_VALUE.test(PodSpec.labelValue(text)))
+  it.prop("any text becomes a valid label value", [Schema.String], ([text]) =>
+    LABEL_VALUE.test(PodSpec.labelValue(text))
+  )
 })
 
 describe("the Pod", () => {
@@ -82,7 +105,9 @@ describe("the Pod", () => {
 
   it("mounts the run's own directory, twice, and nothing else", () => {
     const { spec } = build()
-    assert.deepStrictEqual(spec?.volumes, [{ name: "job-storage", persistentVolumeClaim: { claimName: jobs.pvcName } }])
+    assert.deepStrictEqual(spec?.volumes, [
+      { name: "job-storage", persistentVolumeClaim: { claimName: jobs.pvcName } }
+    ])
     assert.deepStrictEqual(spec?.containers[0]?.volumeMounts, [
       { name: "job-storage", mountPath: "/mnt/config", subPath: "0123abcd" },
       { name: "job-storage", mountPath: "/mnt/shared", subPath: "0123abcd" }
@@ -107,8 +132,12 @@ describe("the Pod", () => {
   })
 
   it("asks for what is set and limits only where told to", () => {
-    assert.deepStrictEqual(build().spec?.containers[0]?.resources, { requests: { cpu: "100m", memory: "256Mi" } })
-    assert.deepStrictEqual(build({}, { memoryLimit: "2Gi" }).spec?.containers[0]?.resources?.limits, { memory: "2Gi" })
+    assert.deepStrictEqual(build().spec?.containers[0]?.resources, {
+      requests: { cpu: "100m", memory: "256Mi" }
+    })
+    assert.deepStrictEqual(build({}, { memoryLimit: "2Gi" }).spec?.containers[0]?.resources?.limits, {
+      memory: "2Gi"
+    })
   })
 
   it("places syncs by the mapping, apart from each other where possible; short runs anywhere", () => {
@@ -116,7 +145,10 @@ describe("the Pod", () => {
     const placed = build({}, { mapping }).spec
     assert.deepStrictEqual(placed?.nodeSelector, { "node-type": "gpu" })
     assert.isUndefined(placed?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution)
-    assert.lengthOf(placed?.affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [], 1)
+    assert.lengthOf(
+      placed?.affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [],
+      1
+    )
     assert.isUndefined(build({ jobId: 8 }, { mapping }).spec?.nodeSelector)
     const short = build({ operation: "check" }, { mapping }).spec
     assert.isUndefined(short?.nodeSelector)
@@ -128,7 +160,8 @@ describe("the Pod", () => {
     ["registry-1.docker.io", "olakego/source-postgres:v0.2.0"],
     ["registry.example.com/mirror/", "registry.example.com/mirror/olakego/source-postgres:v0.2.0"]
   ] as const) {
-    it(`image from ${base || "nowhere in particular"}`, () => assert.strictEqual(PodSpec.imageOf(job, base), image))
+    it(`image from ${base || "nowhere in particular"}`, () =>
+      assert.strictEqual(PodSpec.imageOf(job, base), image))
   }
 })
 
@@ -148,7 +181,11 @@ describe("the encryption key", () => {
   it("a key that came with the request is not the one in the named Secret", () => {
     const other = Redacted.make("another-key")
     assert.strictEqual(
-      PodSpec.secretKeySource({ ...job, secretKey: other }, { ...jobs, secretKey, secretName: "olake-secret" }, true),
+      PodSpec.secretKeySource(
+        { ...job, secretKey: other },
+        { ...jobs, secretKey, secretName: "olake-secret" },
+        true
+      ),
       "ownSecret"
     )
   })
@@ -157,13 +194,17 @@ describe("the encryption key", () => {
     it(`stands nowhere in the Pod (${kind})`, () => {
       const pod = build(withKey, { secretKey, secretName: "olake-secret" }, kind)
       assert.notInclude(JSON.stringify(pod), "marker-of-a-secret")
-      assert.isObject(pod.spec?.containers[0]?.env?.find(({ name }) => name === "OLAKE_SECRET_KEY")?.valueFrom)
+      assert.isObject(
+        pod.spec?.containers[0]?.env?.find(({ name }) => name === "OLAKE_SECRET_KEY")?.valueFrom
+      )
     })
   }
 
   it("a Secret of its own goes with its Pod", () => {
     const secret = PodSpec.ownSecret({ ...job, ...withKey }, "pod", "uid-1", "olake")
-    assert.deepStrictEqual(secret.metadata?.ownerReferences, [{ apiVersion: "v1", kind: "Pod", name: "pod", uid: "uid-1" }])
+    assert.deepStrictEqual(secret.metadata?.ownerReferences, [
+      { apiVersion: "v1", kind: "Pod", name: "pod", uid: "uid-1" }
+    ])
     assert.deepStrictEqual(secret.stringData, { OLAKE_SECRET_KEY: "marker-of-a-secret" })
   })
 })

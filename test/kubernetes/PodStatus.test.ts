@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { readdirSync, readFileSync } from "node:fs"
-import { decide, defaultTimers, type PodStatusOptions, type Verdict } from "../../src/kubernetes/PodStatus.ts"
+import { decide } from "../../src/kubernetes/PodStatus.ts"
+import { defaultTimers, type PodStatusOptions, type Verdict } from "../../src/kubernetes/PodVerdict.ts"
 import { fromPod, type PodJson, type PodView } from "../../src/kubernetes/PodView.ts"
 import { aPod, type PodBuilder } from "../support/PodBuilder.ts"
 
@@ -33,7 +34,11 @@ const rows: ReadonlyArray<readonly [string, PodBuilder, string, Partial<PodStatu
   ["no such image", aPod().waiting("ImagePullBackOff", "manifest unknown"), "5 pulling > ImageUnpullable"],
   ["unclear pull", aPod().waiting("ErrImagePull", "odd"), "5 pulling > ImageUnpullable"],
   ["image name", aPod().waiting("InvalidImageName", "bad"), "6 pulling > ImageUnpullable"],
-  ["missing Secret", aPod().waiting("CreateContainerConfigError", "secret x not found"), "7 starting > BadConfig"],
+  [
+    "missing Secret",
+    aPod().waiting("CreateContainerConfigError", "secret x not found"),
+    "7 starting > BadConfig"
+  ],
   ["cannot create", aPod().waiting("CreateContainerError", "odd"), "8 starting > BadConfig"],
   ["running", aPod().running(), "0 running"],
   ["exit 0, phase late", aPod().phase("Running").exited(0), "9 Succeeded"],
@@ -42,23 +47,43 @@ const rows: ReadonlyArray<readonly [string, PodBuilder, string, Partial<PodStatu
   ["exit 1 after preemption", aPod().exited(1).disrupted("PreemptionByScheduler"), "20 Preempted"],
   ["exit 0 after kubectl delete", aPod().exited(0).deleted(), "26 DeletedExternally"],
   ["exit 0 long before a delete", aPod().exited(0, "Completed", 10).deleted(59), "9 Succeeded"],
-  ["exit 1 long before a taint", aPod().exited(1, "Error", 10).disrupted("DeletionByTaintManager", 59), "12 ConnectorFailed"],
+  [
+    "exit 1 long before a taint",
+    aPod().exited(1, "Error", 10).disrupted("DeletionByTaintManager", 59),
+    "12 ConnectorFailed"
+  ],
   ["a child was OOMKilled", aPod().exited(0, "OOMKilled"), "11 Succeeded oom?"],
   ["exit 1", aPod().exited(1), "12 ConnectorFailed"],
   ["cannot start", aPod().exited(128, "StartError"), "13 BadConfig"],
   ["exit 126", aPod().exited(126), "13 BadConfig"],
   ["out of memory", aPod().exited(137, "OOMKilled"), "14 OOM"],
-  ["out of memory, then evicted", aPod().exited(137, "OOMKilled").disrupted("TerminationByKubelet"), "14 OOM"],
+  [
+    "out of memory, then evicted",
+    aPod().exited(137, "OOMKilled").disrupted("TerminationByKubelet"),
+    "14 OOM"
+  ],
   ["OOMKilled 143", aPod().exited(143, "OOMKilled"), "15 ConnectorFailed"],
   ["killed", aPod().exited(137), "16 finishing > Killed"],
   ["terminated", aPod().exited(143), "16 finishing > Interrupted"],
   ["unknown end", aPod().unknownEnd(), "17 finishing > Interrupted"],
   ["node restarted", aPod().restartedNode(), "17 finishing > Interrupted"],
   ["node pressure", aPod().phase("Failed", "Evicted", "The node was low on resource: memory."), "18 Evicted"],
-  ["own disk limit", aPod().phase("Failed", "Evicted", `Usage of EmptyDir volume "d" exceeds the limit "5Mi".`), "19 StorageLimit"],
+  [
+    "own disk limit",
+    aPod().phase("Failed", "Evicted", `Usage of EmptyDir volume "d" exceeds the limit "5Mi".`),
+    "19 StorageLimit"
+  ],
   ["evicting", aPod().running().disrupted("EvictionByEvictionAPI"), "21 stopping > Evicted"],
-  ["node shut down", aPod().phase("Failed", "Terminated", "Pod was terminated in response to imminent node shutdown."), "22 NodeShutdown"],
-  ["node lost, process may write", aPod().running().disrupted("DeletionByTaintManager").deleted(), "23 node-lost > NodeLost"],
+  [
+    "node shut down",
+    aPod().phase("Failed", "Terminated", "Pod was terminated in response to imminent node shutdown."),
+    "22 NodeShutdown"
+  ],
+  [
+    "node lost, process may write",
+    aPod().running().disrupted("DeletionByTaintManager").deleted(),
+    "23 node-lost > NodeLost"
+  ],
   ["node removed", aPod().phase("Failed").disrupted("DeletionByPodGC"), "24 NodeLost"],
   ["deadline, though it exited 0", aPod().phase("Failed", "DeadlineExceeded").exited(0), "25 Deadline"],
   ["being deleted", aPod().running().deleted(), "26 stopping > DeletedExternally"],
@@ -76,11 +101,15 @@ describe("the verdict table", () => {
     it(`${name}: ${expected}`, () => assert.strictEqual(summary(decide(pod.view(), options(over))), expected))
   }
 
-  const gone = (last: PodView, over: Partial<PodStatusOptions> = {}) => summary(decide({ gone: true, last }, options(over)))
-  it("gone while running: deleted from outside", () => assert.strictEqual(gone(aPod().running().view()), "26 DeletedExternally"))
-  it("gone because we asked", () => assert.strictEqual(gone(aPod().running().view(), { stopRequested: true }), "31 Stopped"))
+  const gone = (last: PodView, over: Partial<PodStatusOptions> = {}) =>
+    summary(decide({ gone: true, last }, options(over)))
+  it("gone while running: deleted from outside", () =>
+    assert.strictEqual(gone(aPod().running().view()), "26 DeletedExternally"))
+  it("gone because we asked", () =>
+    assert.strictEqual(gone(aPod().running().view(), { stopRequested: true }), "31 Stopped"))
   it("gone after it had succeeded", () => assert.strictEqual(gone(aPod().exited(0).view()), "9 Succeeded"))
-  it("gone while evicted", () => assert.strictEqual(gone(aPod().running().disrupted("EvictionByEvictionAPI").view()), "21 Evicted"))
+  it("gone while evicted", () =>
+    assert.strictEqual(gone(aPod().running().disrupted("EvictionByEvictionAPI").view()), "21 Evicted"))
 
   it("somebody who waits is told sooner", () => {
     const after = (kind: "short" | "long", pod: PodBuilder) => {
@@ -97,7 +126,10 @@ describe("the verdict table", () => {
 
 const recordings = new URL("../fixtures/pods/", import.meta.url)
 const recorded = (name: string): ReadonlyArray<string> => {
-  const events = JSON.parse(readFileSync(new URL(`${name}.json`, recordings), "utf8")) as ReadonlyArray<{ type: string; object: PodJson }>
+  const events = JSON.parse(readFileSync(new URL(`${name}.json`, recordings), "utf8")) as ReadonlyArray<{
+    type: string
+    object: PodJson
+  }>
   // The first final verdict for a uid counts; later statuses are not looked at any more.
   const seen: Array<string> = []
   for (const { type, object } of events) {
@@ -143,7 +175,7 @@ const recordedVerdicts: Readonly<Record<string, ReadonlyArray<string>>> = {
 describe("what a real kubelet said", () => {
   for (const file of readdirSync(recordings)) {
     const name = file.replace(".json", "")
-    it(name, () => {
+    it(`recording of ${name}`, () => {
       const verdicts = recorded(name)
       const expected = recordedVerdicts[name]
       assert.deepStrictEqual(verdicts, expected)
@@ -152,10 +184,35 @@ describe("what a real kubelet said", () => {
 })
 
 const word = (...words: ReadonlyArray<string>) => Schema.Literals(words)
-const REASONS = ["", "Evicted", "DeadlineExceeded", "NodeLost", "Terminated", "OutOfmemory", "Preempting", "Odd"]
-const WAITING = ["ContainerCreating", "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "RunContainerError", "Odd"]
+const REASONS = [
+  "",
+  "Evicted",
+  "DeadlineExceeded",
+  "NodeLost",
+  "Terminated",
+  "OutOfmemory",
+  "Preempting",
+  "Odd"
+]
+const WAITING = [
+  "ContainerCreating",
+  "ErrImagePull",
+  "ImagePullBackOff",
+  "InvalidImageName",
+  "CreateContainerConfigError",
+  "RunContainerError",
+  "Odd"
+]
 const ENDS = ["Completed", "Error", "OOMKilled", "StartError", "ContainerStatusUnknown", "Odd"]
-const DISRUPTIONS = ["none", "PreemptionByScheduler", "DeletionByTaintManager", "EvictionByEvictionAPI", "DeletionByPodGC", "TerminationByKubelet", "Odd"]
+const DISRUPTIONS = [
+  "none",
+  "PreemptionByScheduler",
+  "DeletionByTaintManager",
+  "EvictionByEvictionAPI",
+  "DeletionByPodGC",
+  "TerminationByKubelet",
+  "Odd"
+]
 
 describe("every combination", () => {
   it.prop(
@@ -182,7 +239,12 @@ describe("every combination", () => {
       const view = pod.view()
       const verdict = decide(view, options({ stopRequested }))
       assert.deepStrictEqual(decide(view, options({ stopRequested })), verdict)
-      const failure = verdict._tag === "Failed" ? verdict.failure : verdict._tag === "Pending" ? verdict.giveUp?.failure : undefined
+      const failure =
+        verdict._tag === "Failed"
+          ? verdict.failure
+          : verdict._tag === "Pending"
+            ? verdict.giveUp?.failure
+            : undefined
       if (failure !== undefined) assert.isBelow(failure.message.length, 1500)
       if (verdict._tag === "Pending" && verdict.giveUp === undefined) return [0, 3, 29].includes(verdict.row)
       const final = decide({ gone: true, last: view }, options({ stopRequested }))

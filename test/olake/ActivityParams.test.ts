@@ -17,7 +17,7 @@ const ui = {
 }
 
 const decode = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, wire: unknown) =>
-  Effect.runSyncExit(Schema.decodeUnknownEffect(schema, { errors: "all" })(wire) as Effect.Effect<S["Type"], Schema.SchemaError>)
+  Effect.runSyncExit(Schema.decodeUnknownEffect(schema, { errors: "all" })(wire))
 
 const messageOf = (schema: Schema.ConstraintDecoder<unknown>, wire: unknown): string => {
   const exit = decode(schema, wire)
@@ -34,7 +34,8 @@ describe("what OLake's UI sends", () => {
   it("decodes for a test with its flag", () =>
     assert.strictEqual(decode(TestParams, { ...ui, Flag: "destination" })._tag, "Success"))
 
-  it("decodes a sync", () => assert.strictEqual(decode(SyncParams, { JobID: 7, WorkflowID: "w" })._tag, "Success"))
+  it("decodes a sync", () =>
+    assert.strictEqual(decode(SyncParams, { JobID: 7, WorkflowID: "w" })._tag, "Success"))
 })
 
 describe("malformed requests name the field", () => {
@@ -63,6 +64,7 @@ describe("malformed requests name the field", () => {
     it(`test: Flag ${String(Flag)}`, () => assert.include(messageOf(TestParams, { ...ui, Flag }), "Flag"))
   }
   for (const JobID of [undefined, null, 0, -3, 1.5, "7", Number.NaN]) {
-    it(`sync: JobID ${String(JobID)}`, () => assert.include(messageOf(SyncParams, { JobID, WorkflowID: "w" }), "JobID"))
+    it(`sync: JobID ${String(JobID)}`, () =>
+      assert.include(messageOf(SyncParams, { JobID, WorkflowID: "w" }), "JobID"))
   }
 })

@@ -17,7 +17,11 @@ const key = Redacted.make("top-secret-key")
 
 describe("command lines", () => {
   it("discover", () => {
-    assert.deepStrictEqual(Connector.discover(params, undefined).args, ["discover", "--config", "/mnt/config/config.json"])
+    assert.deepStrictEqual(Connector.discover(params, undefined).args, [
+      "discover",
+      "--config",
+      "/mnt/config/config.json"
+    ])
     const known = Connector.discover({ ...params, StreamsConfig: "{}" }, key)
     assert.deepStrictEqual(known.args, [
       "discover",
@@ -42,7 +46,10 @@ describe("command lines", () => {
     ]))
 
   it("sync writes four files and keeps a state that is there", () => {
-    const { args, files } = Connector.sync({ source: "s", destination: "d", streams: "c", state: "NULL" }, undefined)
+    const { args, files } = Connector.sync(
+      { source: "s", destination: "d", streams: "c", state: "NULL" },
+      undefined
+    )
     assert.deepStrictEqual(args, [
       "sync",
       "--config",
@@ -67,19 +74,23 @@ describe("command lines", () => {
 })
 
 describe("liftSecretKey", () => {
-  it.prop("leaves no literal key, in either form, and nothing else is lost", [Schema.Array(Schema.String), Schema.Boolean], ([rest, inline]) => {
-    const secret = "a-literal-key-of-a-request"
-    const others = rest.filter((arg) => !arg.includes("encryption-key") && !arg.includes(secret))
-    const given = inline ? [`--encryption-key=${secret}`] : ["--encryption-key", secret]
-    const lifted = Connector.liftSecretKey([...others, ...given])
-    assert.notInclude(JSON.stringify(lifted), secret)
-    assert.strictEqual(lifted.secretKey && Redacted.value(lifted.secretKey), secret)
-    assert.deepStrictEqual(
-      lifted.args.slice(0, others.length).map((arg) => arg.replaceAll("$$(", "$(")),
-      others.map((arg) => arg.replaceAll("$$(", "$("))
-    )
-    return true
-  })
+  it.prop(
+    "leaves no literal key, in either form, and nothing else is lost",
+    [Schema.Array(Schema.String), Schema.Boolean],
+    ([rest, inline]) => {
+      const secret = "a-literal-key-of-a-request"
+      const others = rest.filter((arg) => !arg.includes("encryption-key") && !arg.includes(secret))
+      const given = inline ? [`--encryption-key=${secret}`] : ["--encryption-key", secret]
+      const lifted = Connector.liftSecretKey([...others, ...given])
+      assert.notInclude(JSON.stringify(lifted), secret)
+      assert.strictEqual(lifted.secretKey && Redacted.value(lifted.secretKey), secret)
+      assert.deepStrictEqual(
+        lifted.args.slice(0, others.length).map((arg) => arg.replaceAll("$$(", "$(")),
+        others.map((arg) => arg.replaceAll("$$(", "$("))
+      )
+      return true
+    }
+  )
 
   it("keeps Kubernetes from expanding a request's own text", () =>
     assert.deepStrictEqual(Connector.liftSecretKey(["$(HOME)"]).args, ["$$(HOME)"]))

@@ -10,7 +10,19 @@ describe("directories", () => {
       "6bc73410f6d786767255ee8bf25a6e181ebded0db2a0152dc14ffc00a499d130"
     ))
 
-  for (const id of ["", ".", "..", "../x", "a/b", "a\\b", "a\u0000b", "a\nb", "x".repeat(256), "telemetry", "0".repeat(64)]) {
+  for (const id of [
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/b",
+    "a\\b",
+    "a\u0000b",
+    "a\nb",
+    "x".repeat(256),
+    "telemetry",
+    "0".repeat(64)
+  ]) {
     it(`refuses ${JSON.stringify(id.slice(0, 20))}`, () => assert.isString(problemWithDirectoryName(id)))
   }
 

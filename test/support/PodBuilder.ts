@@ -27,16 +27,34 @@ export class PodBuilder {
     return this.#status({ conditions: [...(this.#pod.status?.conditions ?? []), condition] })
   }
   phase(phase: string, reason?: string, message?: string): PodBuilder {
-    return this.#status({ phase, ...(reason === undefined ? {} : { reason }), ...(message === undefined ? {} : { message }) })
+    return this.#status({
+      phase,
+      ...(reason === undefined ? {} : { reason }),
+      ...(message === undefined ? {} : { message })
+    })
   }
   waiting(reason: string, message?: string, name = "connector"): PodBuilder {
-    return this.#container({ name, state: { waiting: { reason, ...(message === undefined ? {} : { message }) } } })
+    return this.#container({
+      name,
+      state: { waiting: { reason, ...(message === undefined ? {} : { message }) } }
+    })
   }
   running(name = "connector"): PodBuilder {
     return this.#container({ name, state: { running: { startedAt: at(0) } } }).phase("Running")
   }
-  exited(exitCode: number, reason = exitCode === 0 ? "Completed" : "Error", second = 60, message?: string): PodBuilder {
-    const terminated = { exitCode, reason, startedAt: at(0), finishedAt: at(second), ...(message === undefined ? {} : { message }) }
+  exited(
+    exitCode: number,
+    reason = exitCode === 0 ? "Completed" : "Error",
+    second = 60,
+    message?: string
+  ): PodBuilder {
+    const terminated = {
+      exitCode,
+      reason,
+      startedAt: at(0),
+      finishedAt: at(second),
+      ...(message === undefined ? {} : { message })
+    }
     return this.#container({ name: "connector", state: { terminated } })
   }
   unknownEnd(): PodBuilder {
@@ -45,7 +63,11 @@ export class PodBuilder {
   }
   restartedNode(): PodBuilder {
     const lastState = { terminated: { exitCode: 137, reason: "ContainerStatusUnknown" } }
-    return this.#container({ name: "connector", state: { waiting: { reason: "ContainerCreating" } }, lastState })
+    return this.#container({
+      name: "connector",
+      state: { waiting: { reason: "ContainerCreating" } },
+      lastState
+    })
   }
   initExited(exitCode: number): PodBuilder {
     const terminated = { exitCode, reason: "Error", startedAt: at(0), finishedAt: at(1) }
@@ -55,7 +77,12 @@ export class PodBuilder {
     return this.#condition({ type: "PodScheduled", status: "False", reason, message })
   }
   disrupted(reason: string, second = 59): PodBuilder {
-    return this.#condition({ type: "DisruptionTarget", status: "True", reason, lastTransitionTime: at(second) })
+    return this.#condition({
+      type: "DisruptionTarget",
+      status: "True",
+      reason,
+      lastTransitionTime: at(second)
+    })
   }
   deleted(second = 59): PodBuilder {
     return this.#metadata({ deletionTimestamp: at(second + 30), deletionGracePeriodSeconds: 30 })
@@ -79,10 +106,20 @@ export class PodBuilder {
 
 export const aPod = (): PodBuilder =>
   new PodBuilder({
-    metadata: { name: "olake-job-7-0123456789", uid: "uid-1", labels: { "app.kubernetes.io/managed-by": "olake-workers" } },
+    metadata: {
+      name: "olake-job-7-0123456789",
+      uid: "uid-1",
+      labels: { "app.kubernetes.io/managed-by": "olake-workers" }
+    },
     spec: {
       nodeName: "node-1",
-      containers: [{ name: "connector", image: "olakego/source-postgres:v0.2.0", resources: { limits: { memory: "64Mi" } } }]
+      containers: [
+        {
+          name: "connector",
+          image: "olakego/source-postgres:v0.2.0",
+          resources: { limits: { memory: "64Mi" } }
+        }
+      ]
     },
     status: { phase: "Pending" }
   })

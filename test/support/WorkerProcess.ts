@@ -23,9 +23,13 @@ export const startWorker = (env: Env) =>
   Effect.acquireRelease(
     Effect.sync((): WorkerProcess => {
       if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm run build`)
-      const child = spawn(process.execPath, [MAIN], { env: { PATH: process.env.PATH, ...env }, stdio: ["ignore", "pipe", "pipe"] })
+      const child = spawn(process.execPath, [MAIN], {
+        env: { PATH: process.env.PATH, ...env },
+        stdio: ["ignore", "pipe", "pipe"]
+      })
       let output = ""
-      for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text: string) => (output += text))
+      for (const stream of [child.stdout, child.stderr])
+        stream.setEncoding("utf8").on("data", (text: string) => (output += text))
       const closed = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)))
       return {
         pid: child.pid ?? 0,
@@ -37,7 +41,11 @@ export const startWorker = (env: Env) =>
     (worker) =>
       worker.signal("SIGKILL").pipe(
         Effect.andThen(worker.exited),
-        Effect.tap(() => (process.env.SHOW_WORKER_LOG === undefined ? Effect.void : Effect.sync(() => console.log(worker.output()))))
+        Effect.tap(() =>
+          process.env.SHOW_WORKER_LOG === undefined
+            ? Effect.void
+            : Effect.sync(() => console.log(worker.output()))
+        )
       )
   )
 

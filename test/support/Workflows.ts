@@ -19,15 +19,28 @@ interface FailureJson {
   readonly applicationFailureInfo?: { readonly type?: string; readonly nonRetryable?: boolean }
 }
 
-const deepest = (failure: FailureJson): FailureJson => (failure.cause === undefined ? failure : deepest(failure.cause))
+const deepest = (failure: FailureJson): FailureJson =>
+  failure.cause === undefined ? failure : deepest(failure.cause)
 
 const numbered = { count: 0 }
 /** An id that no other test uses. */
-export const uniqueId = (prefix: string): string => `${prefix}-${Date.now().toString(36)}-${(numbered.count += 1)}`
+export const uniqueId = (prefix: string): string =>
+  `${prefix}-${Date.now().toString(36)}-${(numbered.count += 1)}`
 
 export const start = (type: string, workflowId: string, input: unknown) =>
   Effect.flatMap(World, ({ temporal }) =>
-    temporal(["workflow", "start", "--task-queue", TASK_QUEUE, "--type", type, "--workflow-id", workflowId, "--input", JSON.stringify(input)])
+    temporal([
+      "workflow",
+      "start",
+      "--task-queue",
+      TASK_QUEUE,
+      "--type",
+      type,
+      "--workflow-id",
+      workflowId,
+      "--input",
+      JSON.stringify(input)
+    ])
   )
 
 /** Waits for the end of a workflow that was started. */
@@ -35,13 +48,25 @@ export const ended = (workflowId: string): Effect.Effect<Ended, never, World> =>
   Effect.gen(function* () {
     const { temporal } = yield* World
     const outcome = yield* temporal(["workflow", "result", "--workflow-id", workflowId, "-o", "json"])
-    const { stdout: history } = yield* temporal(["workflow", "show", "--workflow-id", workflowId, "-o", "json"])
-    const { events } = JSON.parse(history) as { events: ReadonlyArray<Record<string, { failure?: FailureJson } & Record<string, unknown>>> }
+    const { stdout: history } = yield* temporal([
+      "workflow",
+      "show",
+      "--workflow-id",
+      workflowId,
+      "-o",
+      "json"
+    ])
+    const { events } = JSON.parse(history) as {
+      events: ReadonlyArray<Record<string, { failure?: FailureJson } & Record<string, unknown>>>
+    }
     const last = events.at(-1) ?? {}
     const failure = deepest(last.workflowExecutionFailedEventAttributes?.failure ?? {})
     const parsed = JSON.parse(outcome.stdout || "{}") as { result?: unknown; status?: string }
     return {
-      status: String(last.eventType).replace("EVENT_TYPE_WORKFLOW_EXECUTION_", ""),
+      status: (typeof last.eventType === "string" ? last.eventType : "").replace(
+        "EVENT_TYPE_WORKFLOW_EXECUTION_",
+        ""
+      ),
       result: parsed.result,
       message: failure.message ?? "",
       type: failure.applicationFailureInfo?.type ?? "",
@@ -54,7 +79,12 @@ export const execute = (type: string, workflowId: string, input: unknown) =>
   Effect.andThen(start(type, workflowId, input), ended(workflowId))
 
 /** ActivityParams as OLake's UI encodes them. */
-export const params = (workflowId: string, connector: string, config: unknown, over: Readonly<Record<string, unknown>> = {}) => ({
+export const params = (
+  workflowId: string,
+  connector: string,
+  config: unknown,
+  over: Readonly<Record<string, unknown>> = {}
+) => ({
   SourceType: connector,
   Version: "v0.0.0-dev",
   Config: typeof config === "string" ? config : JSON.stringify(config),

@@ -6,6 +6,7 @@ import { CoreV1Api, KubeConfig } from "@kubernetes/client-node"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import { randomBytes } from "node:crypto"
 import { fileURLToPath } from "node:url"
@@ -48,7 +49,9 @@ export class World extends Context.Service<
     readonly postgres: Postgres["Service"]
     readonly tables: Tables
     readonly temporal: (args: ReadonlyArray<string>) => Effect.Effect<CliResult>
-    readonly sql: <A>(run: Effect.Effect<A, SqlError.SqlError, import("effect/sql/SqlClient").SqlClient>) => Effect.Effect<A, SqlError.SqlError>
+    readonly sql: <A>(
+      run: Effect.Effect<A, SqlError.SqlError, SqlClient.SqlClient>
+    ) => Effect.Effect<A, SqlError.SqlError>
   }
 >()("test/World") {}
 
@@ -99,7 +102,8 @@ const names = (items: ReadonlyArray<{ readonly metadata?: { readonly name?: stri
   items.map(({ metadata }) => metadata?.name ?? "")
 
 const localPlatform = (pods: LocalPods["Service"]): Platform => {
-  const list = (kind: string) => fetch(`${pods.url}/api/v1/namespaces/default/${kind}`).then((response) => response.text())
+  const list = (kind: string) =>
+    fetch(`${pods.url}/api/v1/namespaces/default/${kind}`).then((response) => response.text())
   return {
     env: { KUBECONFIG: pods.kubeconfigPath },
     hostForPods: "127.0.0.1",
@@ -119,7 +123,12 @@ export const localWorld = Layer.effect(
         yield* Layer.build(
           LocalPods.layer({
             claims: { [PVC]: storage },
-            entrypoint: (image) => (/source-probe:v0/.test(image) ? ["sh", PROBE] : /source-postgres:v0/.test(image) ? [process.execPath, CONNECTOR] : undefined)
+            entrypoint: (image) =>
+              /source-probe:v0/.test(image)
+                ? ["sh", PROBE]
+                : /source-postgres:v0/.test(image)
+                  ? [process.execPath, CONNECTOR]
+                  : undefined
           })
         )
       )
@@ -173,7 +182,12 @@ const namespaceOf = (kubeconfig: string, storage: string) =>
         namespace,
         body: {
           metadata: { name: PVC },
-          spec: { accessModes: ["ReadWriteMany"], storageClassName: "", volumeName: namespace, resources: { requests: size } }
+          spec: {
+            accessModes: ["ReadWriteMany"],
+            storageClassName: "",
+            volumeName: namespace,
+            resources: { requests: size }
+          }
         }
       })
     )

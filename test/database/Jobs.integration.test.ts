@@ -1,0 +1,98 @@
+import { assert, describe, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as SqlClient from "effect/sql/SqlClient"
+import { olakeTables, type TablesVersion } from "../../dev/OlakeTables.ts"
+import { Postgres } from "../../dev/Postgres.ts"
+import { WorkerConfig } from "../../src/Config.ts"
+import * as Database from "../../src/database/Database.ts"
+import { Jobs } from "../../src/database/Jobs.ts"
+
+/** The worker's own layers against a real server; each version of OLake's tables under its own RUN_MODE. */
+const configLayer = (runMode: string) =>
+  Layer.unwrap(
+    Effect.map(Postgres, ({ host, port, user, password, database }) =>
+      WorkerConfig.layer({
+        database: { host, port, user, name: database, password: Redacted.make(password), runMode }
+      })
+    )
+  )
+
+const jobsOf = (runMode: string) =>
+  Jobs.layer.pipe(
+    Layer.provideMerge(Database.layer),
+    Layer.provideMerge(configLayer(runMode)),
+    Layer.provideMerge(Postgres.layer())
+  )
+
+for (const version of ["v1", "v2"] as const satisfies ReadonlyArray<TablesVersion>) {
+  describe(`Jobs on OLake's ${version} tables`, () => {
+    layer(jobsOf(version), { timeout: "60 seconds", excludeTestServices: true })((it) => {
+      const insert = Effect.gen(function* () {
+        const tables = yield* olakeTables(version, version)
+        const source = yield* tables.insertSource({
+          type: "postgres",
+          version: "v0.2.0",
+          config: `{"b": 1, "a": 12345678901234567890}`
+        })
+        const destination = yield* tables.insertDestination({
+          type: "parquet",
+          version: "v0.2.0",
+          config: `"AAAA"`
+        })
+        return { tables, id: yield* tables.insertJob({ source, destination, streams: `{"streams": []}` }) }
+      })
+
+      it.effect("reads a job as the database has it, and saves a state to the last digit", () =>
+        Effect.gen(function* () {
+          const jobs = yield* Jobs
+          const { tables, id } = yield* insert
+          const row = yield* jobs.read(id)
+          assert.deepInclude(row, {
+            sourceType: "postgres",
+            sourceVersion: "v0.2.0",
+            destinationType: "parquet",
+            destinationConfig: `"AAAA"`,
+            state: "{}"
+          })
+          assert.include(row.sourceConfig, "12345678901234567890")
+
+          assert.isTrue(yield* jobs.saveState(id, `{"lsn": 9007199254740993, "t": "ü\\"\\\\"}`))
+          assert.strictEqual(yield* tables.jobState(id), `{"t": "ü\\"\\\\", "lsn": 9007199254740993}`)
+          assert.strictEqual((yield* jobs.read(id)).state, `{"t": "ü\\"\\\\", "lsn": 9007199254740993}`)
+
+          const missing = yield* Effect.flip(jobs.read(424242))
+          assert.strictEqual(missing._tag, "JobNotFound")
+          assert.include(missing.message, `olake-${version}-job`)
+          assert.isFalse(yield* jobs.saveState(424242, "{}"))
+
+          const broken = yield* Effect.flip(jobs.saveState(id, `{"half`))
+          assert.isFalse(broken.isRetryable)
+
+          const sql = yield* SqlClient.SqlClient
+          if (version === "v2") {
+            yield* sql`UPDATE ${sql(`olake-${version}-job`)} SET streams_config = NULL, state = NULL WHERE id = ${id}`
+            const incomplete = yield* Effect.flip(jobs.read(id))
+            assert.strictEqual(incomplete._tag, "IncompleteJob")
+            assert.include(incomplete.message, "streams_config")
+          }
+        })
+      )
+
+      it.effect("a server that restarts meanwhile is waited for", () =>
+        Effect.gen(function* () {
+          const jobs = yield* Jobs
+          const postgres = yield* Postgres
+          assert.isTrue(yield* Database.ping)
+          yield* postgres.stop
+          assert.isFalse(yield* Database.ping)
+          const reading = yield* Effect.forkChild(Effect.flip(jobs.read(424242)))
+          yield* postgres.start
+          assert.strictEqual((yield* Fiber.join(reading))._tag, "JobNotFound")
+        })
+      )
+    })
+  })
+}
