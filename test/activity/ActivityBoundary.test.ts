@@ -29,7 +29,10 @@ const rejection = (running: Promise<unknown>) =>
     )
   )
 
-type Program = (request: typeof Request.Type, run: ActivityBoundary.ActivityRun) => Effect.Effect<unknown, Refused | Later>
+type Program = (
+  request: typeof Request.Type,
+  run: ActivityBoundary.ActivityRun
+) => Effect.Effect<unknown, Refused | Later>
 
 const failureOf = (program: Program, wire: unknown = good) =>
   Effect.gen(function* () {
@@ -179,7 +182,8 @@ describe("ActivityBoundary", () => {
     Effect.gen(function* () {
       const started = yield* Deferred.make<void>()
       const finish = yield* Deferred.make<string>()
-      const program: Program = () => Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(finish))
+      const program: Program = () =>
+        Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(finish))
       const activity = yield* ActivityBoundary.make("Test", Request, program, { detachesOnDrain: false })
       const running = new MockActivityEnvironment().run(activity, good)
       yield* Deferred.await(started)

@@ -13,7 +13,8 @@ describe("GoDuration", () => {
     ["90", 90_000],
     ["0", 0]
   ] as const) {
-    it(`reads ${text}`, () => assert.strictEqual(Duration.toMillis(GoDuration.parse(text) ?? Duration.infinity), millis))
+    it(`reads ${text}`, () =>
+      assert.strictEqual(Duration.toMillis(GoDuration.parse(text) ?? Duration.infinity), millis))
   }
   for (const text of ["", "h", "5 seconds", "-1h", "1h ", "1d", "99999999h", "1e3s", "Infinity"]) {
     it(`refuses ${JSON.stringify(text)}`, () => assert.isUndefined(GoDuration.parse(text)))

@@ -10,14 +10,28 @@ const given = {
 }
 
 const texts: Readonly<Record<string, string>> = Object.fromEntries(
-  failureClasses.map((kind) => [kind, new PodFailure({ ...given, class: kind, reason: "Why", exitCode: 7, clusterMessage: "The cluster's words." }).message])
+  failureClasses.map((kind) => [
+    kind,
+    new PodFailure({
+      ...given,
+      class: kind,
+      reason: "Why",
+      exitCode: 7,
+      clusterMessage: "The cluster's words."
+    }).message
+  ])
 )
 
 describe("what people read", () => {
   it("of each class", ({ expect }) => expect(texts).toMatchSnapshot())
 
   it("names the connector's own last line", () => {
-    const failure = new PodFailure({ ...given, class: "ConnectorFailed", exitCode: 1, reason: "Error" }).withLastLine("could not open the slot")
+    const failure = new PodFailure({
+      ...given,
+      class: "ConnectorFailed",
+      exitCode: 1,
+      reason: "Error"
+    }).withLastLine("could not open the slot")
     assert.strictEqual(
       failure.message,
       "The connector failed: could not open the slot. [container connector of Pod olake-job-7-0123456789 on node node-1: Error, exit code 1] Its log (logs/ in the run's directory) has the details."

@@ -26,7 +26,8 @@ const withStorage = <A, E>(use: (root: string) => Effect.Effect<A, E, SharedStor
 
 const write = (directory: string, name: string, content: string, keepExisting = false) =>
   Effect.flatMap(SharedStorage, (storage) => storage.prepare(directory, [{ name, content, keepExisting }]))
-const read = (directory: string, name: string) => Effect.flatMap(SharedStorage, (storage) => storage.readJson(directory, name))
+const read = (directory: string, name: string) =>
+  Effect.flatMap(SharedStorage, (storage) => storage.readJson(directory, name))
 
 describe("SharedStorage", () => {
   it.live("writes what OLake's UI and the connectors can read, and leaves nothing half written", () =>
