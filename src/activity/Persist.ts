@@ -37,6 +37,8 @@ export class InvalidState extends Schema.TaggedError<InvalidState>()("InvalidSta
 }
 
 export interface Persisted {
+  /** Whether the connector had ended well before it was asked to stop. */
+  readonly finished: boolean
   /** False where the run left no state. */
   readonly saved: boolean
   /** What was saved, where Temporal can carry it. */
@@ -55,20 +57,20 @@ export const persist = Effect.fn("activity.persist")(
         problems: [`WorkflowID: must be the id of the workflow that asks (${run.workflowId})`]
       })
     }
-    yield* pods.stop({ operation: "sync", jobId: params.JobID, run })
+    const finished = yield* pods.stop({ operation: "sync", jobId: params.JobID, run })
     const state = yield* storage.readJson(ofSync(params.WorkflowID), STATE_FILE).pipe(
       Effect.catchTag("StorageError", waiting),
       Effect.catchTag("InvalidFile", (error) =>
         Effect.fail(new InvalidState({ jobId: params.JobID, problem: error.message }))
       )
     )
-    if (Option.isNone(state)) return { saved: false, state: {} } satisfies Persisted
+    if (Option.isNone(state)) return { finished, saved: false, state: {} } satisfies Persisted
     const saved = yield* jobs.saveState(params.JobID, state.value.text)
     yield* saved
       ? Effect.logInfo("state saved")
       : Effect.logWarning(`job ${params.JobID} is no longer in the database: its state was not saved`)
     const fits = Buffer.byteLength(state.value.text) <= LARGEST_RESULT
-    return { saved, state: fits ? state.value.value : {} } satisfies Persisted
+    return { finished, saved, state: fits ? state.value.value : {} } satisfies Persisted
   },
   (effect, params) => Effect.annotateLogs(effect, { operation: "sync", jobId: params.JobID })
 )

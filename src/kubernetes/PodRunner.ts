@@ -82,8 +82,11 @@ export class PodRunner extends Context.Service<
       job: Job,
       options: AdoptOptions<E, R, E2>
     ) => Effect.Effect<PodExit, PodRunnerError | E | E2, R>
-    /** Asks this run's Pod to stop and waits until it is proved gone; none is success. */
-    readonly stop: (job: Pick<Job, "operation" | "jobId" | "run">) => Effect.Effect<void, PodRunnerError>
+    /**
+     * Asks this run's Pod to stop and waits until it is proved gone; none is success.
+     * True where its connector had ended well by itself before.
+     */
+    readonly stop: (job: Pick<Job, "operation" | "jobId" | "run">) => Effect.Effect<boolean, PodRunnerError>
     /** Whether encryption keys can be handed to Pods in Secrets of their own. */
     readonly mayCreateSecrets: Effect.Effect<boolean>
   }
@@ -300,10 +303,13 @@ export class PodRunner extends Context.Service<
         const name = PodSpec.nameOf(job)
         const key = PodSpec.keyOf(job.run, job.operation)
         const found = (yield* watch.find((view) => view.name === name)) ?? (yield* findByName(name))
-        if (found === undefined) return
+        if (found === undefined) return false
         const adoption = adoptionOf(found, key)
+        const finished =
+          decide(found, { kind: "long", stopRequested: false, timers: defaultTimers })._tag === "Succeeded"
         if (adoption === "ours") yield* removeAndWait(found)
         else if (adoption === "oursEnding") yield* awaitGone(found)
+        return finished && adoption === "ours"
       })
 
       /** The scope's end: whatever became of the create, this run's Pod goes. */

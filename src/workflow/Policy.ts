@@ -10,10 +10,24 @@ const unbounded = "3650 days"
 const retry = { initialInterval: "1s", backoffCoefficient: 2, maximumInterval: "30s" } as const
 
 /** Discover and test: somebody waits for the answer. */
-export const short: ActivityOptions = { startToCloseTimeout: unbounded, heartbeatTimeout: "60s", retry }
+export const short: ActivityOptions = {
+  startToCloseTimeout: unbounded,
+  heartbeatTimeout: "60s",
+  retry,
+  // A cancel is over when the Pod is gone. Said because the SDK's own default is TRY_CANCEL, unlike its documentation.
+  cancellationType: "WAIT_CANCELLATION_COMPLETED"
+}
 
-/** A sync's wait. At 30 s an outage of 16 s is enough to lose the heartbeat; 120 s rides out a minute. */
-export const sync: ActivityOptions = { startToCloseTimeout: unbounded, heartbeatTimeout: "120s", retry }
+/**
+ * A sync's wait. At 30 s an outage of 16 s is enough to lose the heartbeat; 120 s rides out a minute. On a cancel the
+ * workflow goes on at once to stop the Pod, instead of waiting until a heartbeat has told the activity.
+ */
+export const sync: ActivityOptions = {
+  startToCloseTimeout: unbounded,
+  heartbeatTimeout: "120s",
+  retry,
+  cancellationType: "TRY_CANCEL"
+}
 
 /** Saving what a sync has reached: tried until it works. */
 export const persist: ActivityOptions = {

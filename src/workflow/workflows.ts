@@ -25,14 +25,10 @@ export async function RunSyncWorkflow(jobId: unknown): Promise<unknown> {
     taskQueue: Policy.syncQueue(taskQueue)
   })
   const params = { JobID: jobId, WorkflowID: workflowId }
-  let failure: unknown
-  let succeeded = false
-  try {
-    await SyncActivity(params)
-    succeeded = true
-  } catch (error) {
-    failure = error
-  }
+  const failure = await SyncActivity(params).then(
+    () => undefined,
+    (error: unknown) => error
+  )
   if (wasInvalid(failure)) throw failure
   // By scope, not by the error's class: between two attempts, or without a worker, a cancel looks otherwise.
   const cancelled = CancellationScope.current().consideredCancelled
@@ -40,9 +36,11 @@ export async function RunSyncWorkflow(jobId: unknown): Promise<unknown> {
     (value) => ({ value }),
     (error: unknown) => ({ error })
   )
-  if (cancelled && !succeeded) throw new CancelledFailure("The sync was cancelled.")
-  if ("error" in persisted) throw combined(failure, persisted.error)
-  if (failure !== undefined) throw failure
+  // A connector that had ended well before the cancel reached it has done its work.
+  const finished = failure === undefined || ("value" in persisted && persisted.value.finished)
+  if (cancelled && !finished) throw new CancelledFailure("The sync was cancelled.")
+  if ("error" in persisted) throw combined(cancelled ? undefined : failure, persisted.error)
+  if (!finished) throw failure
   return persisted.value.state
 }
 

@@ -35,7 +35,7 @@ const withWorkers = async <A>(overrides: Overrides, use: (calls: Calls) => Promi
     DiscoverCatalogActivity: async () => ({ streams: [] }),
     TestConnectionActivity: async () => ({ status: "SUCCEEDED", message: "" }),
     SyncActivity: async () => ({ pod: "p" }),
-    PostSyncActivity: async () => ({ saved: true, state: { n: 1 } }),
+    PostSyncActivity: async () => ({ finished: false, saved: true, state: { n: 1 } }),
     ...overrides
   }
   const activities = Object.fromEntries(
@@ -193,14 +193,11 @@ describe("a sync", () => {
       assert.strictEqual((await handle.describe()).status.name, "CANCELLED")
     }))
 
-  it("whose result is there when the cancel comes is completed", () =>
+  it("whose connector had ended well before the cancel reached it is completed", () =>
     withWorkers(
       {
-        SyncActivity: () =>
-          untilCancelled().then(
-            () => ({ pod: "p" }),
-            () => ({ pod: "p" })
-          )
+        SyncActivity: untilCancelled,
+        PostSyncActivity: async () => ({ finished: true, saved: true, state: { n: 1 } })
       },
       async (calls) => {
         const handle = await start("RunSyncWorkflow", 7)
