@@ -26,7 +26,6 @@ const LOG_TAIL = 256 * 1024
 export class SharedStorage extends Context.Service<
   SharedStorage,
   {
-    readonly root: string
     /** Makes the run's directory and writes its files. */
     readonly prepare: (directory: string, files: ReadonlyArray<JobFile>) => Effect.Effect<void, StorageError>
     /** None where the file is not there; fails where it is no JSON object. */
@@ -190,7 +189,7 @@ export class SharedStorage extends Context.Service<
         return Option.getOrElse(yield* Effect.timeoutOption(Fiber.join(fiber), PROBE_LIMIT), () => false)
       })
 
-      return SharedStorage.of({ root, prepare, readJson, connectorLog, isWritable })
+      return SharedStorage.of({ prepare, readJson, connectorLog, isWritable })
     })
   )
 }
