@@ -11,8 +11,8 @@ import { createServer } from "node:net"
 import { text } from "node:stream/consumers"
 import * as Logging from "../Logging.ts"
 
-/** Installed once per process, whatever number of layers ask for it. */
-let installed: { readonly metricsUrl: string } | undefined
+/** One per process, shared by all layers that ask for it; gone with the last of them. */
+const shared = { users: 0, metricsUrl: "" }
 
 const freePort = Effect.callback<number>((resume) => {
   const server = createServer().listen(0, "127.0.0.1", () => {
@@ -34,13 +34,16 @@ export class TemporalRuntime extends Context.Service<
     TemporalRuntime,
     Effect.gen(function* () {
       const services = yield* Effect.context()
-      const run = Effect.runForkWith(services)
-      if (installed === undefined) {
-        const port = yield* freePort
+      const log = Effect.runForkWith(services)
+      const port = yield* freePort
+      const install = Effect.sync(() => {
+        shared.users += 1
+        if (shared.users > 1) return
+        shared.metricsUrl = `http://127.0.0.1:${port}/metrics`
         Runtime.install({
           shutdownSignals: [],
           logger: new DefaultLogger("DEBUG", ({ level, message, meta }) => {
-            run(Logging.fromTemporal(level, message, meta))
+            log(Logging.fromTemporal(level, message, meta))
           }),
           telemetryOptions: {
             logging: { filter: { core: "WARN", other: "ERROR" }, forward: {} },
@@ -49,9 +52,14 @@ export class TemporalRuntime extends Context.Service<
             }
           }
         })
-        installed = { metricsUrl: `http://127.0.0.1:${port}/metrics` }
-      }
-      const { metricsUrl } = installed
+      })
+      // Without it a program that never came to connect would not end.
+      const release = Effect.promise(async () => {
+        shared.users -= 1
+        if (shared.users === 0) await Runtime.instance().shutdown()
+      })
+      yield* Effect.acquireRelease(install, () => release)
+      const { metricsUrl } = shared
       return TemporalRuntime.of({
         metrics: Effect.tryPromise((signal) => textOf(metricsUrl, signal)).pipe(
           Effect.timeout("2 seconds"),
