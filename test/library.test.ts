@@ -91,8 +91,7 @@ describe("the library", () => {
             status: "starting",
             sync: { pod: "pod-1" },
             image: "postgres",
-            logged: true,
-            context: "function"
+            logged: true
           })
         })
       ),
