@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { PodFailure } from "../kubernetes/PodFailure.ts"
-import type { PodExit } from "../kubernetes/PodRunner.ts"
+import type { PodExit } from "../kubernetes/PodEnd.ts"
 import { MAIN_CONTAINER } from "../kubernetes/PodView.ts"
 import { lastErrorLine } from "../olake/ConnectorOutput.ts"
 import type { Job } from "../olake/Job.ts"

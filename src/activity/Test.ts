@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { WorkerConfig } from "../Config.ts"
-import type { PodExit } from "../kubernetes/PodRunner.ts"
+import type { PodExit } from "../kubernetes/PodEnd.ts"
 import type { TestParams } from "../olake/ActivityParams.ts"
 import * as Connector from "../olake/Connector.ts"
 import { type ConnectionStatus, connectionStatus } from "../olake/ConnectorOutput.ts"

@@ -2,7 +2,7 @@
  * The few Kubernetes API calls this worker makes, in the namespace of its jobs. A call that failed
  * transiently is tried again here, briefly; anything longer is the workflow's to wait for.
  */
-import { KubeConfig, type V1Pod, type V1Secret } from "@kubernetes/client-node"
+import type { V1Pod, V1Secret } from "@kubernetes/client-node"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -10,25 +10,16 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { existsSync } from "node:fs"
 import { WorkerConfig } from "../Config.ts"
 import * as ApiTransport from "./ApiTransport.ts"
-import { KubernetesError } from "./KubernetesError.ts"
+import { loadKubeConfig } from "./KubeConfigFile.ts"
+import type { KubernetesError } from "./KubernetesError.ts"
 import type { PodJson } from "./PodView.ts"
+import { parseFrame, unreadable, type WatchFrame } from "./WatchFrame.ts"
 
 export interface PodList {
   readonly items: ReadonlyArray<PodJson>
   readonly resourceVersion: string
-}
-
-export interface WatchFrame {
-  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK"
-  readonly object: PodJson
-}
-
-export class KubernetesConfigError extends Error {
-  readonly _tag = "KubernetesConfigError"
-  readonly isRetryable = false
 }
 
 const requests = Metric.counter("kubernetes_requests_total", {
@@ -232,54 +223,7 @@ export class KubernetesClient extends Context.Service<
   )
 }
 
-const loadKubeConfig = (path: string | undefined) =>
-  Effect.try({
-    try: () => {
-      const kubeConfig = new KubeConfig()
-      if (path !== undefined) kubeConfig.loadFromFile(path)
-      else if (existsSync("/var/run/secrets/kubernetes.io/serviceaccount/token")) kubeConfig.loadFromCluster()
-      else kubeConfig.loadFromDefault()
-      if (!kubeConfig.getCurrentCluster()?.server) throw new Error("it names no current cluster")
-      return kubeConfig
-    },
-    catch: (cause) =>
-      new KubernetesConfigError(
-        `Kubernetes: cannot use ${path === undefined ? "the default kubeconfig" : `KUBECONFIG=${path}`}: ${
-          cause instanceof Error ? cause.message : String(cause)
-        }. Set KUBECONFIG to a kubeconfig file, or run in a cluster with a ServiceAccount.`
-      )
-  })
-
 const splitResource = (resource: string) => {
   const [name, subresource] = resource.split("/")
   return { group: "", resource: name, ...(subresource === undefined ? {} : { subresource }) }
 }
-
-const unreadable = (operation: string, text: string) =>
-  new KubernetesError({ operation, status: 0, reason: "UnreadableAnswer", detail: text.slice(0, 200) })
-
-/** Longest line a watch may send; etcd refuses objects of more than 1.5 MiB. */
-const MAX_FRAME = 8 * 1024 * 1024
-
-const parseFrame = Effect.fnUntraced(function* (line: string) {
-  if (line.length > MAX_FRAME) return yield* unreadable("watch Pods", `a frame of ${line.length} characters`)
-  const frame = yield* Effect.try({
-    // SAFETY: see `json` above.
-    try: () =>
-      JSON.parse(line) as {
-        type: string
-        object: PodJson & { code?: number; reason?: string; message?: string }
-      },
-    catch: () => unreadable("watch Pods", line)
-  })
-  if (frame.type === "ERROR") {
-    const { code, reason, message } = frame.object
-    return yield* new KubernetesError({
-      operation: "watch Pods",
-      status: code ?? 500,
-      reason: reason ?? "Unknown",
-      detail: message ?? ""
-    })
-  }
-  return frame as WatchFrame
-})

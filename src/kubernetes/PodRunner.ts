@@ -2,67 +2,24 @@
  * Runs one Pod to its end. `run`: a Pod that is gone with its scope. `adopt`: a Pod that outlives this
  * process; it is created or found again, waited for, and left behind for `stop`.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { WorkerConfig } from "../Config.ts"
-import { isLongRunning, type Job } from "../olake/Job.ts"
+import type { Job } from "../olake/Job.ts"
 import { KubernetesClient } from "./KubernetesClient.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
 import { adoptionOf } from "./PodAdoption.ts"
-import type { PodFailure } from "./PodFailure.ts"
+import { awaitEnd, findByName, type PodExit } from "./PodEnd.ts"
+import { JobBusy, NameConflict, StillTerminating } from "./PodRunnerErrors.ts"
 import * as PodSpec from "./PodSpec.ts"
 import { decide } from "./PodStatus.ts"
-import { defaultTimers, type Verdict } from "./PodVerdict.ts"
+import { defaultTimers } from "./PodVerdict.ts"
 import { fromPod, hasEnded, MAIN_CONTAINER, type PodView } from "./PodView.ts"
 import { type Observation, PodWatch } from "./PodWatch.ts"
-
-/** A Pod whose connector has ended, well or badly. */
-export interface PodExit {
-  readonly view: PodView
-  readonly failure: PodFailure | undefined
-  /** The end of its log; only while the Pod is there. */
-  readonly log: Effect.Effect<string, KubernetesError>
-}
-
-/** Another open run holds the job's one writer. */
-export class JobBusy extends Schema.TaggedError<JobBusy>()("JobBusy", {
-  pod: Schema.String,
-  jobId: Schema.Int,
-  workflowId: Schema.String
-}) {
-  override get message(): string {
-    return `Job ${this.jobId} is being written by another run (workflow ${this.workflowId}, Pod ${this.pod}); this run waits until that one ends.`
-  }
-  readonly isRetryable = true
-  readonly retryDelay = Duration.seconds(30)
-}
-
-/** Something that is not OLake's has the name of our Pod. */
-export class NameConflict extends Schema.TaggedError<NameConflict>()("NameConflict", { pod: Schema.String }) {
-  override get message(): string {
-    return `Pod ${this.pod} exists but was not made by an OLake worker. Rename or delete it, then run again.`
-  }
-  readonly isRetryable = false
-}
-
-/** A Pod that should be gone is still there. */
-export class StillTerminating extends Schema.TaggedError<StillTerminating>()("StillTerminating", {
-  pod: Schema.String,
-  node: Schema.optionalKey(Schema.String)
-}) {
-  override get message(): string {
-    return `Pod ${this.pod} was asked to stop but is still there${this.node ? ` on node ${this.node}` : ""}. If that node is lost, delete the Node object or force-delete the Pod.`
-  }
-  readonly isRetryable = true
-}
 
 export type PodRunnerError = KubernetesError | JobBusy | NameConflict | StillTerminating
 
@@ -140,15 +97,6 @@ export class PodRunner extends Context.Service<
         return pod
       })
 
-      const findByName = (name: string) =>
-        kubernetes.readPod(name).pipe(
-          Effect.map((pod) => fromPod(pod)),
-          Effect.catchIf(
-            (error) => error.isNotFound,
-            () => Effect.succeed(undefined)
-          )
-        )
-
       /** Waits until a Pod that is being deleted is gone. */
       const awaitGone = (view: PodView) =>
         Effect.scoped(
@@ -190,6 +138,7 @@ export class PodRunner extends Context.Service<
           Effect.gen(function* () {
             yield* watch.track(view)
             yield* untilEnded(view)
+            yield* watch.expectEnd(view.uid)
             yield* kubernetes.deletePod(view.name, view.uid)
             yield* awaitGone(view)
           })
@@ -210,7 +159,7 @@ export class PodRunner extends Context.Service<
               const error = created.failure
               // Anything but a plain refusal may have made the Pod all the same.
               if (!error.alreadyExists && !error.isTransient) return yield* error
-              found = yield* findByName(name)
+              found = yield* findByName(kubernetes, name)
               if (found === undefined) {
                 yield* Effect.sleep(Duration.seconds(Math.min(error.retryAfter ?? turn + 1, 60)))
                 continue
@@ -238,71 +187,11 @@ export class PodRunner extends Context.Service<
           return yield* new StillTerminating({ pod: name })
         })
 
-      const awaitEnd = (job: Job, created: PodView) =>
-        Effect.scoped(
-          Effect.gen(function* () {
-            const options = {
-              kind: isLongRunning(job.operation) ? ("long" as const) : ("short" as const),
-              stopRequested: false,
-              timers: defaultTimers
-            }
-            const judge = ({ view, gone }: Observation): Verdict =>
-              decide(gone ? { gone: true, last: view } : view, options)
-            const fresh = (view: PodView) =>
-              Effect.map(findByName(view.name), (now): Observation =>
-                now?.uid === view.uid ? { view: now, gone: false } : { view, gone: true }
-              )
-            yield* watch.track(created)
-            let seen: Observation | undefined
-            let row: Verdict["row"] | undefined
-            let since = 0
-            while (true) {
-              const current: Observation = seen ?? (yield* watch.next(created.uid, undefined))
-              let verdict = judge(current)
-              if (verdict._tag === "Succeeded") return exitOf(current.view, undefined)
-              const now = yield* Clock.currentTimeMillis
-              if (verdict.row !== row) {
-                row = verdict.row
-                since = now
-                yield* Effect.logDebug(
-                  `Pod: ${verdict._tag === "Pending" ? verdict.message : verdict.failure.message}`
-                )
-              }
-              const patience =
-                verdict._tag === "Pending" ? verdict.giveUp : { after: 0, failure: verdict.failure }
-              const left = patience === undefined ? Number.POSITIVE_INFINITY : since + patience.after - now
-              if (patience !== undefined && left <= 0) {
-                // Never a bad verdict on old news: ask once more, and wait while the API server is away.
-                const confirmed = yield* fresh(current.view).pipe(Effect.retry({ schedule: whileAway }))
-                verdict = judge(confirmed)
-                if (verdict._tag === "Succeeded") return exitOf(confirmed.view, undefined)
-                if (verdict.row === row) {
-                  return exitOf(
-                    confirmed.view,
-                    verdict._tag === "Failed" ? verdict.failure : patience.failure
-                  )
-                }
-                seen = confirmed
-                continue
-              }
-              const next = watch.next(created.uid, current)
-              seen = Number.isFinite(left)
-                ? Option.getOrElse(yield* Effect.timeoutOption(next, Duration.millis(left)), () => current)
-                : yield* next
-            }
-          })
-        )
-
-      const exitOf = (view: PodView, failure: PodFailure | undefined): PodExit => ({
-        view,
-        failure,
-        log: kubernetes.readPodLog(view.name, MAIN_CONTAINER)
-      })
-
       const stop = Effect.fn("PodRunner.stop")(function* (job: Pick<Job, "operation" | "jobId" | "run">) {
         const name = PodSpec.nameOf(job)
         const key = PodSpec.keyOf(job.run, job.operation)
-        const found = (yield* watch.find((view) => view.name === name)) ?? (yield* findByName(name))
+        const found =
+          (yield* watch.find((view) => view.name === name)) ?? (yield* findByName(kubernetes, name))
         if (found === undefined) return false
         const adoption = adoptionOf(found, key)
         const finished =
@@ -316,7 +205,8 @@ export class PodRunner extends Context.Service<
       const discard = (job: Job) =>
         Effect.gen(function* () {
           const name = PodSpec.nameOf(job)
-          const found = (yield* watch.find((view) => view.name === name)) ?? (yield* findByName(name))
+          const found =
+            (yield* watch.find((view) => view.name === name)) ?? (yield* findByName(kubernetes, name))
           if (found !== undefined && adoptionOf(found, PodSpec.keyOf(job.run, job.operation)) === "ours") {
             yield* kubernetes.deletePod(name, found.uid)
           }
@@ -335,12 +225,12 @@ export class PodRunner extends Context.Service<
             // Before the create: one whose answer is lost must be cleaned up as well.
             yield* Effect.addFinalizer(() => annotated(job)(discard(job)))
             const pod = yield* ensure(job, { prepare: Effect.void, isOpen: () => Effect.succeed(true) })
-            return yield* awaitEnd(job, pod)
+            return yield* awaitEnd(kubernetes, watch, job, pod)
           }).pipe(annotated(job)),
         adopt: (job, options) =>
           watch.synced.pipe(
             Effect.andThen(ensure(job, options)),
-            Effect.flatMap((pod) => awaitEnd(job, pod)),
+            Effect.flatMap((pod) => awaitEnd(kubernetes, watch, job, pod)),
             annotated(job)
           ),
         stop: (job) => Effect.andThen(watch.synced, stop(job)).pipe(annotated(job)),
@@ -352,7 +242,3 @@ export class PodRunner extends Context.Service<
 
 const hasConnectorEnded = ({ containers }: PodView): boolean =>
   containers.some(({ name, state }) => name === MAIN_CONTAINER && state === "terminated")
-
-const whileAway = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("15 seconds")]).pipe(
-  Schedule.jittered
-)

@@ -14,14 +14,17 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { KubernetesClient, type WatchFrame } from "./KubernetesClient.ts"
+import { KubernetesClient } from "./KubernetesClient.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
+import type { WatchFrame } from "./WatchFrame.ts"
 import { fromPod, hasEnded, type PodJson, type PodView } from "./PodView.ts"
 
 /** What is known of one Pod: its latest view, and whether it was proved gone since. */
 export interface Observation {
   readonly view: PodView
   readonly gone: boolean
+  /** Whether this process has asked it to go. */
+  readonly asked: boolean
 }
 
 /** Pods of this worker and of the Go worker before it; `done` ones have told all they can. */
@@ -48,6 +51,8 @@ export class PodWatch extends Context.Service<
   {
     /** Registers interest in a Pod from a view of it; released with the scope. */
     readonly track: (view: PodView) => Effect.Effect<void, never, Scope.Scope>
+    /** Says that the end of a tracked Pod is our own doing. */
+    readonly expectEnd: (uid: string) => Effect.Effect<void>
     /** The observation of a tracked Pod as soon as it differs from `seen`. */
     readonly next: (uid: string, seen: Observation | undefined) => Effect.Effect<Observation>
     /** Live Pods as far as known; complete once synced. */
@@ -68,19 +73,23 @@ export class PodWatch extends Context.Service<
       let resourceVersion = ""
       let lastHeard = 0
 
-      const put = (observation: Observation): Effect.Effect<void> =>
+      const put = (observation: Omit<Observation, "asked">, asked = false): Effect.Effect<void> =>
         Effect.suspend(() => {
           const { uid } = observation.view
           const entry = entries.get(uid)
           if (entry === undefined) {
             if (!observation.gone)
-              entries.set(uid, { observation, changed: Latch.makeUnsafe(false), waiters: 0 })
+              entries.set(uid, {
+                observation: { ...observation, asked },
+                changed: Latch.makeUnsafe(false),
+                waiters: 0
+              })
             return Effect.void
           }
           if (entry.observation.gone) return Effect.void
           if (observation.gone && entry.waiters === 0) entries.delete(uid)
           const { changed } = entry
-          entry.observation = observation
+          entry.observation = { ...observation, asked: asked || entry.observation.asked }
           entry.changed = Latch.makeUnsafe(false)
           return changed.open
         })
@@ -193,6 +202,11 @@ export class PodWatch extends Context.Service<
                 if (entry.waiters === 0 && entry.observation.gone) entries.delete(view.uid)
               })
           ),
+        expectEnd: (uid) =>
+          Effect.suspend(() => {
+            const entry = entries.get(uid)
+            return entry === undefined ? Effect.void : put(entry.observation, true)
+          }),
         next: Effect.fnUntraced(function* (uid, seen) {
           while (true) {
             const entry = entries.get(uid)

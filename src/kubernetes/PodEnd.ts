@@ -1,0 +1,95 @@
+/** Waits for a Pod's end: keeps the time that the verdict table leaves to its caller, and never decides on old news. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import { isLongRunning, type Job } from "../olake/Job.ts"
+import type { KubernetesClient } from "./KubernetesClient.ts"
+import type { KubernetesError } from "./KubernetesError.ts"
+import type { PodFailure } from "./PodFailure.ts"
+import { decide } from "./PodStatus.ts"
+import { defaultTimers, type Verdict } from "./PodVerdict.ts"
+import { fromPod, MAIN_CONTAINER, type PodView } from "./PodView.ts"
+import type { Observation, PodWatch } from "./PodWatch.ts"
+
+/** A Pod whose connector has ended, well or badly. */
+export interface PodExit {
+  readonly view: PodView
+  readonly failure: PodFailure | undefined
+  /** The end of its log; only while the Pod is there. */
+  readonly log: Effect.Effect<string, KubernetesError>
+}
+
+const whileAway = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("15 seconds")]).pipe(
+  Schedule.jittered
+)
+
+/** What applies, and how much longer it may hold; nothing where there is no hurry. */
+const patienceOf = (verdict: Exclude<Verdict, { _tag: "Succeeded" }>) =>
+  verdict._tag === "Pending" ? verdict.giveUp : { after: 0, failure: verdict.failure }
+
+export const findByName = (kubernetes: KubernetesClient["Service"], name: string) =>
+  kubernetes.readPod(name).pipe(
+    Effect.map((pod) => fromPod(pod)),
+    Effect.catchIf(
+      (error) => error.isNotFound,
+      () => Effect.succeed(undefined)
+    )
+  )
+
+export const awaitEnd = Effect.fnUntraced(function* (
+  kubernetes: KubernetesClient["Service"],
+  watch: PodWatch["Service"],
+  job: Job,
+  created: PodView
+) {
+  const judge = ({ view, gone, asked }: Observation): Verdict =>
+    decide(gone ? { gone: true, last: view } : view, {
+      kind: isLongRunning(job.operation) ? "long" : "short",
+      stopRequested: asked,
+      timers: defaultTimers
+    })
+  const exit = (view: PodView, failure: PodFailure | undefined): PodExit => ({
+    view,
+    failure,
+    log: kubernetes.readPodLog(view.name, MAIN_CONTAINER)
+  })
+  const fresh = (view: PodView) =>
+    findByName(kubernetes, view.name).pipe(
+      Effect.map((now) => (now?.uid === view.uid ? { view: now, gone: false } : { view, gone: true })),
+      Effect.retry({ schedule: whileAway })
+    )
+
+  yield* watch.track(created)
+  let seen = yield* watch.next(created.uid, undefined)
+  let row: Verdict["row"] | undefined
+  let since = 0
+  while (true) {
+    const verdict = judge(seen)
+    if (verdict._tag === "Succeeded") return exit(seen.view, undefined)
+    const now = yield* Clock.currentTimeMillis
+    if (verdict.row !== row) {
+      row = verdict.row
+      since = now
+      yield* Effect.logDebug(`Pod: ${verdict._tag === "Pending" ? verdict.message : verdict.failure.message}`)
+    }
+    const patience = patienceOf(verdict)
+    if (patience === undefined) {
+      seen = yield* watch.next(created.uid, seen)
+    } else if (since + patience.after > now) {
+      const left = Duration.millis(since + patience.after - now)
+      const next = yield* Effect.timeoutOption(watch.next(created.uid, seen), left)
+      seen = Option.getOrElse(next, () => seen)
+    } else {
+      // Bad news is asked for once more; while the API server is away there is no verdict.
+      const confirmed: Observation = { ...seen, ...(yield* fresh(seen.view)) }
+      const again = judge(confirmed)
+      if (again._tag === "Succeeded") return exit(confirmed.view, undefined)
+      if (again.row === row) {
+        return exit(confirmed.view, again._tag === "Failed" ? again.failure : patience.failure)
+      }
+      seen = confirmed
+    }
+  }
+}, Effect.scoped)
