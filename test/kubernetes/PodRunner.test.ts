@@ -1,0 +1,316 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { LocalPods, type LocalPodsOptions, type Scenario } from "../../dev/LocalPods.ts"
+import type { WorkerConfig } from "../../src/Config.ts"
+import type { KubernetesClient } from "../../src/kubernetes/KubernetesClient.ts"
+import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
+import * as PodSpec from "../../src/kubernetes/PodSpec.ts"
+import type { PodWatch } from "../../src/kubernetes/PodWatch.ts"
+import type { Job } from "../../src/olake/Job.ts"
+import { eventually } from "../dev/support.ts"
+import { testConfig } from "../support/TestConfig.ts"
+import { ending, type Faults, kubeWorld, noFaults } from "../support/KubeWorld.ts"
+
+const run = { temporalNamespace: "default", taskQueue: "q", workflowId: "w-1", runId: "r-1" }
+const check: Job = {
+  operation: "check",
+  connector: "postgres",
+  version: "v1",
+  args: ["check"],
+  secretKey: undefined,
+  directory: "w-1",
+  files: [],
+  jobId: 0,
+  run,
+  timeout: Duration.hours(1)
+}
+const sync: Job = { ...check, operation: "sync", jobId: 7, timeout: Duration.hours(700) }
+const name = PodSpec.nameOf(sync)
+
+type Needs = LocalPods | KubernetesClient | PodWatch | PodRunner | Scope.Scope
+interface Options {
+  readonly scenario?: LocalPodsOptions["scenario"]
+  readonly config?: Parameters<typeof WorkerConfig.layer>[0]
+}
+const test = (
+  title: string,
+  program: (faults: Faults) => Effect.Effect<void, unknown, Needs>,
+  options: Options = {}
+) =>
+  it.live(title, () => {
+    const faults = noFaults()
+    return Effect.scoped(program(faults)).pipe(
+      Effect.provide(kubeWorld(faults, options.scenario, options.config)),
+      Effect.timeout("25 seconds")
+    )
+  })
+
+const ends = (exitCode: number) => ({ scenario: (): Scenario => ending(exitCode, 30) })
+
+const count = (kind: string) => Effect.map(LocalPods, ({ requests }) => requests()[kind] ?? 0)
+const names = Effect.map(LocalPods, ({ pods }) => pods().map(({ metadata }) => metadata.name))
+const untilGone = Effect.flatMap(LocalPods, ({ pods }) =>
+  eventually("no Pod is left", () => (pods().length === 0 ? true : undefined))
+)
+const untilThere = Effect.flatMap(LocalPods, ({ pods }) =>
+  eventually("the Pod is there", () =>
+    pods().some(({ status }) => JSON.stringify(status).includes("Running")) ? true : undefined
+  )
+)
+const runScoped = (job: Job) => Effect.scoped(Effect.flatMap(PodRunner, (pods) => pods.run(job)))
+
+const call = (method: string, path: string, body: unknown) =>
+  Effect.flatMap(LocalPods, ({ url }) =>
+    Effect.promise(() =>
+      fetch(`${url}/api/v1/namespaces/default/${path}`, {
+        method,
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body)
+      })
+    )
+  )
+const foreignPod = (
+  labels: Readonly<Record<string, string>>,
+  annotations: Readonly<Record<string, string>> = {}
+) =>
+  call("POST", "pods", {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, labels, annotations },
+    spec: { containers: [{ name: "connector", image: "olakego/source-postgres:v1" }] }
+  })
+
+describe("run: a Pod that is gone with its scope", () => {
+  test(
+    "success costs one create and one delete",
+    () =>
+      Effect.gen(function* () {
+        const exit = yield* runScoped(check)
+        assert.isUndefined(exit.failure)
+        yield* untilGone
+        assert.deepStrictEqual(
+          [yield* count("create pods"), yield* count("delete pods"), yield* count("get pods")],
+          [1, 1, 0]
+        )
+      }),
+    ends(0)
+  )
+
+  test(
+    "a failure says why",
+    () =>
+      Effect.gen(function* () {
+        const { failure } = yield* runScoped(check)
+        assert.strictEqual(failure?.class, "ConnectorFailed")
+        assert.strictEqual(failure?.exitCode, 3)
+        yield* untilGone
+      }),
+    ends(3)
+  )
+
+  test("an interruption deletes it as well", () =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(runScoped(check))
+      yield* untilThere
+      yield* Fiber.interrupt(fiber)
+      yield* untilGone
+      assert.strictEqual(yield* count("delete pods"), 1)
+    }))
+
+  test(
+    "a create whose answer is an error, though the Pod was made, is found by name: one Pod, cleaned up",
+    (faults) =>
+      Effect.gen(function* () {
+        let creates = 0
+        // The server's first answer says 500 after an earlier writer has made the very same Pod.
+        const { url } = yield* LocalPods
+        const spec = PodSpec.build(check, {
+          namespace: "default",
+          workerPod: "w",
+          jobs: testConfig().jobs,
+          secretKey: "none",
+          now: "2026-11-23T17:00:00Z"
+        })
+        faults.refuse = ({ verb, resource }) =>
+          verb === "create" && resource === "pods" && (creates += 1) === 2 ? { code: 500 } : undefined
+        yield* Effect.promise(() =>
+          fetch(`${url}/api/v1/namespaces/default/pods`, { method: "POST", body: JSON.stringify(spec) })
+        )
+        const exit = yield* runScoped(check)
+        assert.isUndefined(exit.failure)
+        yield* untilGone
+        assert.strictEqual(yield* count("create pods"), 1 + (creates - 1))
+      }),
+    ends(0)
+  )
+
+  test(
+    "a server that is busy at first is asked again",
+    (faults) =>
+      Effect.gen(function* () {
+        let creates = 0
+        faults.refuse = ({ verb, resource }) =>
+          verb === "create" && resource === "pods" && (creates += 1) <= 1 ? { code: 503 } : undefined
+        assert.isUndefined((yield* runScoped(check)).failure)
+        assert.strictEqual(creates, 2)
+      }),
+    ends(0)
+  )
+
+  test("a refused create is an error of its own", (faults) =>
+    Effect.gen(function* () {
+      faults.refuse = ({ verb, resource }) =>
+        verb === "create" && resource === "pods"
+          ? { code: 403, body: JSON.stringify({ reason: "Forbidden", message: "exceeded quota: jobs" }) }
+          : undefined
+      const error = yield* Effect.flip(runScoped(check))
+      assert.strictEqual(error._tag, "KubernetesError")
+      assert.include(error.message, "exceeded quota")
+    }))
+})
+
+describe("adopt: a Pod that outlives its waiter", () => {
+  const prepared: Array<string> = []
+  const adopt = (job: Job = sync, open = false) =>
+    Effect.flatMap(PodRunner, (pods) =>
+      pods.adopt(job, {
+        prepare: Effect.sync(() => void prepared.push(job.run.runId)),
+        isOpen: () => Effect.succeed(open)
+      })
+    )
+  const stop = (job: Job = sync) => Effect.flatMap(PodRunner, (pods) => pods.stop(job))
+
+  test("left behind by one, found by the next, stopped once", () =>
+    Effect.gen(function* () {
+      prepared.length = 0
+      const first = yield* Effect.forkChild(adopt())
+      yield* untilThere
+      yield* Fiber.interrupt(first)
+      assert.deepStrictEqual(yield* names, [name])
+      const second = yield* Effect.forkChild(adopt())
+      assert.isFalse(yield* stop())
+      const { failure } = yield* Fiber.join(second)
+      assert.strictEqual(failure?.class, "Stopped")
+      assert.deepStrictEqual(yield* names, [])
+      assert.strictEqual(yield* count("create pods"), 1)
+      assert.deepStrictEqual(prepared, ["r-1"])
+    }))
+
+  test(
+    "one that had ended well says so when it is stopped",
+    () =>
+      Effect.gen(function* () {
+        assert.isUndefined((yield* adopt()).failure)
+        assert.isTrue(yield* stop())
+        assert.isFalse(yield* stop())
+        assert.deepStrictEqual(yield* names, [])
+      }),
+    ends(0)
+  )
+
+  test("another run's is waited for while that run is open", () =>
+    Effect.gen(function* () {
+      const first = yield* Effect.forkChild(adopt())
+      yield* untilThere
+      const later = { ...sync, run: { ...run, workflowId: "w-2", runId: "r-2" } }
+      const error = yield* Effect.flip(adopt(later, true))
+      assert(error._tag === "JobBusy")
+      assert.isTrue(error.isRetryable)
+      assert.include(error.message, "w-1")
+      // Nor does the later run's stop touch it.
+      assert.isFalse(yield* stop(later))
+      assert.deepStrictEqual(yield* names, [name])
+      yield* Fiber.interrupt(first)
+    }))
+
+  test(
+    "and removed first where that run is over",
+    () =>
+      Effect.gen(function* () {
+        yield* adopt()
+        const later = { ...sync, run: { ...run, runId: "r-2" } }
+        const exit = yield* adopt(later, false)
+        assert.isUndefined(exit.failure)
+        assert.strictEqual(exit.view.labels[PodSpec.KEY_LABEL], PodSpec.keyOf(later.run, "sync"))
+        assert.strictEqual(yield* count("delete pods"), 1)
+      }),
+    ends(0)
+  )
+
+  test("somebody else's of that name is never touched", () =>
+    Effect.gen(function* () {
+      yield* foreignPod({ app: "other" })
+      const error = yield* Effect.flip(adopt())
+      assert.strictEqual(error._tag, "NameConflict")
+      assert.isFalse(yield* stop())
+      assert.deepStrictEqual(yield* names, [name])
+      assert.strictEqual(yield* count("delete pods"), 0)
+    }))
+
+  test(
+    "an API server that goes away meanwhile changes no verdict",
+    (faults) =>
+      Effect.gen(function* () {
+        const waiting = yield* Effect.forkChild(adopt())
+        yield* untilThere
+        faults.refuse = () => ({ code: 503 })
+        const { disconnect, requests } = yield* LocalPods
+        disconnect()
+        const before = requests()["watch pods"] ?? 0
+        yield* eventually("the watch has tried again", () =>
+          (requests()["watch pods"] ?? 0) > before ? true : undefined
+        )
+        faults.refuse = () => undefined
+        assert.isUndefined((yield* Fiber.join(waiting)).failure)
+      }),
+    { scenario: () => ending(0, 600) }
+  )
+})
+
+describe("the encryption key", () => {
+  const secretKey = Redacted.make("marker-of-a-key")
+  const withKey = { ...check, secretKey, args: ["check", "--encryption-key", "$(OLAKE_SECRET_KEY)"] }
+
+  test(
+    "is handed over in a Secret that its Pod owns",
+    () =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.forkChild(runScoped(withKey))
+        yield* untilThere
+        const { url, pods } = yield* LocalPods
+        const text = () =>
+          fetch(`${url}/api/v1/namespaces/default/secrets`).then((response) => response.text())
+        const secrets = yield* eventually("the Secret is there", async () => {
+          const { items } = JSON.parse(await text()) as {
+            items: ReadonlyArray<{ metadata: { ownerReferences: ReadonlyArray<{ uid: string }> } }>
+          }
+          return items.length === 1 ? items : undefined
+        })
+        assert.strictEqual(secrets[0]?.metadata.ownerReferences[0]?.uid, pods()[0]?.metadata.uid)
+        assert.notInclude(JSON.stringify(pods()), "marker-of-a-key")
+        yield* Fiber.interrupt(fiber)
+      }),
+    { config: { jobs: { secretKey } } }
+  )
+
+  test(
+    "stands in the Pod only where the worker may not create Secrets",
+    (faults) =>
+      Effect.gen(function* () {
+        faults.refuse = ({ resource }) =>
+          resource.endsWith("/selfsubjectaccessreviews")
+            ? { code: 201, body: JSON.stringify({ status: { allowed: false } }) }
+            : undefined
+        const fiber = yield* Effect.forkChild(runScoped(withKey))
+        yield* untilThere
+        assert.isFalse(yield* Effect.flatMap(PodRunner, ({ mayCreateSecrets }) => mayCreateSecrets))
+        assert.include(JSON.stringify(yield* Effect.map(LocalPods, ({ pods }) => pods())), "marker-of-a-key")
+        yield* Fiber.interrupt(fiber)
+      }),
+    { config: { jobs: { secretKey } } }
+  )
+})
