@@ -1,0 +1,132 @@
+/** Keeps the documents true: settings, commands, links, names, and rows of the verdict table. */
+import { assert, describe, it } from "@effect/vitest"
+import { existsSync, readFileSync } from "node:fs"
+import * as path from "node:path"
+import { settingsTable } from "../src/Config.ts"
+import * as library from "../src/index.ts"
+import { failureClasses, PodFailure } from "../src/kubernetes/PodFailure.ts"
+
+const root = path.resolve(import.meta.dirname, "..")
+const read = (file: string) => readFileSync(path.join(root, file), "utf8")
+
+const documents = ["README.md", "CONTRIBUTING.md", "docs/verdicts.md"]
+const readme = read("README.md")
+
+const section = (title: string): string => {
+  const [, text = ""] = readme.split(`\n## ${title}\n`)
+  return text.split("\n## ")[0] ?? ""
+}
+
+/** Cells of a table's rows, without its head. */
+const rowsOf = (text: string): ReadonlyArray<ReadonlyArray<string>> =>
+  text
+    .split("\n")
+    .filter((line) => line.startsWith("| "))
+    .map((line) => line.split("|").map((cell) => cell.trim()))
+    .map((cells) => cells.slice(1, -1))
+
+const code = (text: string) => `\`${text}\``
+
+describe("README", () => {
+  it("its table of variables is the settings'", () => {
+    const expected = settingsTable.map(
+      ({ variable, aliases, required, default: fallback, secret, meaning }) => [
+        [variable, ...aliases].map(code).join(" or "),
+        required ? "required" : fallback === undefined || fallback === "" ? "none" : code(fallback),
+        secret ? `${meaning} (secret)` : meaning
+      ]
+    )
+    assert.deepStrictEqual(
+      rowsOf(section("Configuration")).filter(([name = ""]) => /^`[A-Z_]+`/.test(name)),
+      expected
+    )
+  })
+
+  it("explains every class of failure", () => {
+    const named = new Set(
+      rowsOf(section("Troubleshooting")).flatMap(([types = ""]) => types.match(/\w+/g) ?? [])
+    )
+    assert.deepStrictEqual(
+      failureClasses.filter((name) => !named.has(name)),
+      []
+    )
+  })
+
+  it("imports what the library exports", () => {
+    const names = [...readme.matchAll(/import \{ ([^}]+) \} from "olake-worker"/g)].flatMap(([, list = ""]) =>
+      list.split(",").map((name) => name.trim())
+    )
+    assert.isNotEmpty(names)
+    assert.containsAllKeys(library, names)
+  })
+})
+
+describe("docs/verdicts.md", () => {
+  const rows = rowsOf(read("docs/verdicts.md")).filter(([row = ""]) => /^\d+$/.test(row))
+
+  it("has exactly the rows that the code uses", () => {
+    const source = read("src/kubernetes/PodStatus.ts") + read("src/kubernetes/PodWaiting.ts")
+    const used = [
+      ...source.matchAll(/\b(?:failed|pending)\((\d+),/g),
+      ...source.matchAll(/\[(\d+), "[A-Z]\w+"\]/g),
+      ...source.matchAll(/\brow: (\d+)/g),
+      ...[...source.matchAll(/\brow: \w+ \? (\d+) : (\d+)/g)].flatMap(([, one, other]) => [
+        ["", one] as const,
+        ["", other] as const
+      ])
+    ].map(([, row]) => Number(row))
+    assert.deepStrictEqual(
+      rows.map(([row]) => Number(row)),
+      [...new Set(used)].toSorted((a, b) => a - b)
+    )
+  })
+
+  it("says of each class whether another attempt may follow", () => {
+    for (const [row, , outcome = "", retry] of rows) {
+      const classes = failureClasses.filter((name) => outcome.includes(code(name)))
+      const retries = [...new Set(classes.map((name) => new PodFailure({ class: name, pod: "p" }).retry))]
+      assert.strictEqual(retry, classes.length === 0 ? "-" : retries.join(" or "), `row ${row}`)
+    }
+    const outcomes = rows.map(([, , outcome]) => outcome).join()
+    assert.deepStrictEqual(
+      failureClasses.filter((name) => !outcomes.includes(code(name))),
+      []
+    )
+  })
+})
+
+describe("all documents", () => {
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> }
+
+  for (const file of documents) {
+    const text = read(file)
+
+    it(`${file}: every command is there`, () => {
+      const commands = [...text.matchAll(/\bnpm (?:run ([\w:-]+)|(test|start)\b)/g)].map(
+        ([, script, short]) => script ?? short ?? ""
+      )
+      assert.containsAllKeys(scripts, [...new Set(commands), "test"])
+    })
+
+    it(`${file}: every link leads somewhere`, () => {
+      const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target)
+      const headings = new Set(
+        [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
+          title
+            .toLowerCase()
+            .replace(/[^\w -]/g, "")
+            .replaceAll(" ", "-")
+        )
+      )
+      const broken = targets.filter((target) => {
+        if (target.startsWith("https://")) return false
+        if (target.startsWith("#")) return !headings.has(target.slice(1))
+        return !existsSync(path.resolve(root, path.dirname(file), target.split("#")[0] ?? ""))
+      })
+      assert.deepStrictEqual(broken, [])
+    })
+
+    it(`${file}: names nothing of the machine it was written on`, () =>
+      assert.notMatch(text, /(?<![\w.])\/(?:work|root|home)\b/))
+  }
+})
