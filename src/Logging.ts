@@ -154,7 +154,7 @@ export const fromTemporal = (
   const { error, ...fields } = meta
   // Base64 of the task's identity; the readable ids stand beside it.
   delete fields.taskToken
-  const shown = level === "INFO" && CHATTER.test(message) ? "Debug" : (LEVELS[level.toLowerCase()] ?? "Info")
+  const shown = CHATTER.test(message) ? "Debug" : (LEVELS[level.toLowerCase()] ?? "Info")
   return Effect.annotateLogs(
     Effect.logWithLevel(shown as Exclude<typeof shown, "All" | "None">)(
       message,

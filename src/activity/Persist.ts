@@ -64,7 +64,9 @@ export const persist = Effect.fn("activity.persist")(
         Effect.fail(new InvalidState({ jobId: params.JobID, problem: error.message }))
       )
     )
-    if (Option.isNone(state)) return { finished, saved: false, state: {} } satisfies Persisted
+    // A connector writes no empty state: this is what the run began with.
+    if (Option.isNone(state) || Object.keys(state.value.value).length === 0)
+      return { finished, saved: false, state: {} } satisfies Persisted
     const saved = yield* jobs.saveState(params.JobID, state.value.text)
     yield* saved
       ? Effect.logInfo("state saved")

@@ -47,13 +47,10 @@ const directoryOf = (params: DiscoverParams | TestParams, { run }: ActivityRun) 
     : Effect.fail(new InvalidRequest({ problems: [`WorkflowID: ${problem}`] }))
 }
 
-/** Time left of `limit`, counted from when Temporal first scheduled the activity. */
-export const timeLeft = (limit: Duration.Duration, scheduledAt: number): Effect.Effect<Duration.Duration> =>
+/** Time left of `limit`, counted from when Temporal first scheduled the activity; attempts do not renew it. */
+const timeLeft = (limit: Duration.Duration, scheduledAt: number): Effect.Effect<Duration.Duration> =>
   Effect.map(Clock.currentTimeMillis, (now) =>
-    Duration.max(
-      Duration.seconds(1),
-      Duration.subtract(limit, Duration.millis(Math.max(0, now - scheduledAt)))
-    )
+    Duration.subtract(limit, Duration.millis(Math.max(0, now - scheduledAt)))
   )
 
 /** Writes the run's files, runs its Pod to the end and hands that to `use`; the Pod is gone afterwards. */
@@ -68,6 +65,8 @@ export const shortRun = Effect.fnUntraced(function* (
   const storage = yield* SharedStorage
   const directory = yield* directoryOf(params, activity)
   const timeout = yield* timeLeft(limit.timeout, activity.scheduledAt)
+  const over = new TimedOut({ operation, limit: Duration.format(limit.timeout), variable: limit.variable })
+  if (Duration.toMillis(timeout) <= 0) return yield* over
   const job: Job = {
     operation,
     connector: params.SourceType,
@@ -80,15 +79,11 @@ export const shortRun = Effect.fnUntraced(function* (
     run: activity.run,
     timeout
   }
-  yield* storage.prepare(directory, job.files)
-  const exit = yield* pods.run(job).pipe(
-    Effect.timeoutOrElse({
-      duration: timeout,
-      orElse: () =>
-        Effect.fail(
-          new TimedOut({ operation, limit: Duration.format(limit.timeout), variable: limit.variable })
-        )
-    })
-  )
+  const exit = yield* storage
+    .prepare(directory, job.files)
+    .pipe(
+      Effect.andThen(pods.run(job)),
+      Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(over) })
+    )
   return { job, exit }
 })

@@ -51,7 +51,7 @@ export const settings = {
       "DB_MAX_IDLE_CONNS",
       K.whole(0, 1000),
       "2",
-      "Connections kept open while idle"
+      "Accepted as the Go worker has it, without effect: an idle connection is closed after 5 minutes"
     ),
     connectionMaxLifetime: withDefault(
       "DB_CONN_MAX_LIFETIME",

@@ -102,8 +102,11 @@ export const failureClasses = Object.keys(KINDS) as ReadonlyArray<FailureClass> 
 /** Longest part of a message that comes from outside. */
 const LONGEST = 700
 
+/** Connectors colour their output; nothing of that belongs into a message. */
+const CONTROL = /\p{Cc}(?:\[[0-9;]*m)?/gu
+
 const bounded = (text: string): string => {
-  const line = text.trim().replace(/\s+/g, " ")
+  const line = text.replace(CONTROL, " ").replace(/\s+/g, " ").trim()
   return line.length <= LONGEST ? line : `${line.slice(0, LONGEST)}…`
 }
 
@@ -131,9 +134,8 @@ export class PodFailure extends Schema.TaggedError<PodFailure>()("PodFailure", {
     return this.class
   }
 
-  get isRetryable(): boolean {
-    return this.retry !== "no"
-  }
+  /** A verdict on a Pod is final for its run: another attempt would find the same Pod. */
+  readonly isRetryable = false
 
   override get message(): string {
     const { what, remedy } = KINDS[this.class]

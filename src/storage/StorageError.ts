@@ -15,7 +15,7 @@ export class StorageError extends Schema.TaggedError<StorageError>()("StorageErr
     return `Shared storage: cannot ${this.operation} ${this.path}: ${this.reason}${this.detail === "" ? "" : ` (${this.detail})`}. ${REMEDIES[this.reason] ?? "Check the volume of SHARED_STORAGE_PATH."}`
   }
   get isRetryable(): boolean {
-    return !["PermissionDenied", "EROFS", "EACCES", "EPERM"].includes(this.reason)
+    return !["NotFound", "PermissionDenied", "EROFS", "EACCES", "EPERM"].includes(this.reason)
   }
 }
 
