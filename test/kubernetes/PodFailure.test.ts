@@ -38,6 +38,16 @@ describe("what people read", () => {
     )
   })
 
+  it("takes a connector's colours and line ends out", () => {
+    const failure = new PodFailure({
+      ...given,
+      class: "Killed",
+      clusterMessage: "\u001b[31mFATAL\u001b[0m a\n\tb\u0007"
+    })
+    assert.include(failure.message, ": FATAL a b.")
+    assert.notMatch(failure.message, /\p{Cc}/u)
+  })
+
   it("names the limit that was hit, and the image that is missing", () => {
     assert.include(texts.OOM, "64Mi")
     assert.include(texts.ImageUnpullable, "olakego/source-postgres:v0.2.0")
