@@ -11,15 +11,15 @@ const lazyUndici = `
   module.exports = new Proxy({}, { get: part })
 `
 
-export const lean: Plugin = {
-  name: "lean",
+export const leaveOut: Plugin = {
+  name: "leave-out",
   setup(build) {
     build.onResolve({ filter: /^undici$/ }, () => ({ path: "undici", namespace: "lazy" }))
     build.onLoad({ filter: /^undici$/, namespace: "lazy" }, () => ({ contents: lazyUndici, loader: "js" }))
     build.onResolve({ filter: /.*/ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
       const concerned = path === CLIENT_NODE || importer.includes(CLIENT_NODE)
-      if (!concerned || pluginData === lean.name) return undefined
-      const resolved = await build.resolve(path, { importer, resolveDir, kind, pluginData: lean.name })
+      if (!concerned || pluginData === leaveOut.name) return undefined
+      const resolved = await build.resolve(path, { importer, resolveDir, kind, pluginData: leaveOut.name })
       return resolved.path.includes(CLIENT_NODE) ? { ...resolved, sideEffects: false } : resolved
     })
   }
