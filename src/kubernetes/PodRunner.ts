@@ -7,6 +7,7 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { WorkerConfig } from "../Config.ts"
 import type { Job } from "../olake/Job.ts"
@@ -67,32 +68,32 @@ export class PodRunner extends Context.Service<
           job.secretKey !== undefined && (yield* mayCreateSecrets)
         )
         const now = DateTime.formatIso(yield* DateTime.now)
+        const suffix = (yield* Random.nextIntBetween(0, 2 ** 32)).toString(16)
         const spec = PodSpec.build(job, {
           namespace: kubernetes.namespace,
           workerPod: config.kubernetes.podName,
           jobs,
           secretKey,
+          ownSecretName: `${PodSpec.nameOf(job)}-${suffix}`,
           now
         })
         const view = fromPod(yield* kubernetes.createPod(spec))
-        yield* giveSecret(job, view, secretKey)
+        yield* giveSecret(job, view)
         yield* Effect.logInfo("Pod created")
         return view
       })
 
       /** After the Pod, so that the Secret can name it as owner; the kubelet waits for it. */
-      const giveSecret = (job: Job, pod: PodView, source: PodSpec.SecretKeySource) =>
-        source === "ownSecret"
-          ? kubernetes.createSecret(PodSpec.ownSecret(job, pod.name, pod.uid, kubernetes.namespace))
-          : Effect.void
+      const giveSecret = (job: Job, pod: PodView) => {
+        const name = pod.annotations[PodSpec.SECRET_ANNOTATION]
+        return name === undefined
+          ? Effect.void
+          : kubernetes.createSecret(PodSpec.ownSecret(job, name, pod, kubernetes.namespace))
+      }
 
       const adoptFound = Effect.fnUntraced(function* (job: Job, pod: PodView) {
-        const source = PodSpec.secretKeySource(
-          job,
-          jobs,
-          job.secretKey !== undefined && (yield* mayCreateSecrets)
-        )
-        yield* giveSecret(job, pod, source)
+        // Whoever made it may have ended between the two creates.
+        if (!hasStarted(pod)) yield* giveSecret(job, pod)
         yield* Effect.logInfo("Pod of this run found, waiting for it")
         return pod
       })
@@ -239,6 +240,11 @@ export class PodRunner extends Context.Service<
     })
   )
 }
+
+const hasStarted = ({ containers }: PodView): boolean =>
+  containers.some(
+    ({ name, state }) => name === MAIN_CONTAINER && (state === "running" || state === "terminated")
+  )
 
 const hasConnectorEnded = ({ containers }: PodView): boolean =>
   containers.some(({ name, state }) => name === MAIN_CONTAINER && state === "terminated")

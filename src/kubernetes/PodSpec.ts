@@ -16,6 +16,7 @@ export const JOB_ID_LABEL = "olake.io/job-id"
 export const OPERATION_LABEL = "olake.io/operation-type"
 export const WORKFLOW_ID_ANNOTATION = "olake.io/workflow-id"
 export const RUN_ID_ANNOTATION = "olake.io/run-id"
+export const SECRET_ANNOTATION = "olake.io/secret-name"
 export const NAMESPACE_ANNOTATION = "olake.io/temporal-namespace"
 
 const VOLUME = "job-storage"
@@ -60,7 +61,7 @@ export const secretKeySource = (job: Job, jobs: Jobs, mayCreateSecrets: boolean)
   return mayCreateSecrets ? "ownSecret" : "literal"
 }
 
-const secretKeyVariable = (job: Job, jobs: Jobs, source: SecretKeySource, podName: string): V1EnvVar => {
+const secretKeyVariable = (job: Job, jobs: Jobs, source: SecretKeySource, ownName: string): V1EnvVar => {
   const name = SECRET_KEY_VARIABLE
   switch (source) {
     case "none":
@@ -68,21 +69,26 @@ const secretKeyVariable = (job: Job, jobs: Jobs, source: SecretKeySource, podNam
     case "namedSecret":
       return { name, valueFrom: { secretKeyRef: { name: jobs.secretName ?? "", key: jobs.secretNameKey } } }
     case "ownSecret":
-      return { name, valueFrom: { secretKeyRef: { name: podName, key: name } } }
+      return { name, valueFrom: { secretKeyRef: { name: ownName, key: name } } }
     case "literal":
       return { name, value: job.secretKey === undefined ? "" : Redacted.value(job.secretKey) }
   }
 }
 
-/** The Secret of one run, gone with its Pod. */
-export const ownSecret = (job: Job, podName: string, podUid: string, namespace: string): V1Secret => ({
+/** The Secret of one Pod, gone with it. */
+export const ownSecret = (
+  job: Job,
+  name: string,
+  owner: { readonly name: string; readonly uid: string },
+  namespace: string
+): V1Secret => ({
   apiVersion: "v1",
   kind: "Secret",
   metadata: {
-    name: podName,
+    name,
     namespace,
     labels: labelsOf(job),
-    ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: podName, uid: podUid }]
+    ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: owner.name, uid: owner.uid }]
   },
   immutable: true,
   type: "Opaque",
@@ -117,11 +123,16 @@ export interface PodContext {
   readonly workerPod: string
   readonly jobs: Jobs
   readonly secretKey: SecretKeySource
+  /** Name of the Pod's own Secret; no two Pods may share one, or the end of the first takes the second's away. */
+  readonly ownSecretName: string
   /** RFC 3339. */
   readonly now: string
 }
 
-export const build = (job: Job, { namespace, workerPod, jobs, secretKey, now }: PodContext): V1Pod => {
+export const build = (
+  job: Job,
+  { namespace, workerPod, jobs, secretKey, ownSecretName, now }: PodContext
+): V1Pod => {
   const name = nameOf(job)
   const mount = (mountPath: string) => ({ name: VOLUME, mountPath, subPath: job.directory })
   return {
@@ -140,6 +151,7 @@ export const build = (job: Job, { namespace, workerPod, jobs, secretKey, now }: 
         "olake.io/operation-type": job.operation,
         "olake.io/connector-type": job.connector,
         "olake.io/job-id": String(job.jobId),
+        ...(secretKey === "ownSecret" ? { [SECRET_ANNOTATION]: ownSecretName } : {}),
         ...(isLongRunning(job.operation)
           ? {
               "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
@@ -171,7 +183,7 @@ export const build = (job: Job, { namespace, workerPod, jobs, secretKey, now }: 
           args: [...job.args],
           env: [
             { name: "OLAKE_WORKFLOW_ID", value: job.run.workflowId.replaceAll("$(", "$$$$(") },
-            secretKeyVariable(job, jobs, secretKey, name)
+            secretKeyVariable(job, jobs, secretKey, ownSecretName)
           ],
           resources: resourcesOf(jobs),
           securityContext: { allowPrivilegeEscalation: false },

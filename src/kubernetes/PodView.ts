@@ -77,6 +77,8 @@ export interface ContainerView {
 export interface PodView {
   readonly name: string
   readonly uid: string
+  /** Of two views of one Pod the one with the higher version is the later; 0 where it is not known. */
+  readonly version: number
   readonly labels: Readonly<Record<string, string>>
   /** Only OLake's own. */
   readonly annotations: Readonly<Record<string, string>>
@@ -160,6 +162,7 @@ export const fromPod = ({ metadata, spec, status }: PodJson): PodView => {
   return defined<PodView>({
     name: metadata.name,
     uid: metadata.uid,
+    version: Number(metadata.resourceVersion) || 0,
     labels: metadata.labels ?? {},
     annotations: own(metadata.annotations ?? {}),
     phase: status?.phase ?? "Unknown",

@@ -27,7 +27,7 @@ export interface Observation {
   readonly asked: boolean
 }
 
-/** Pods of this worker and of the Go worker before it; `done` ones have told all they can. */
+/** Pods of this worker and of the Go worker before it. */
 const SELECTOR = "app.kubernetes.io/managed-by=olake-workers"
 
 const reconnects = Metric.counter("pod_watch_reconnects_total", {
@@ -86,7 +86,9 @@ export class PodWatch extends Context.Service<
               })
             return Effect.void
           }
-          if (entry.observation.gone) return Effect.void
+          // An answer to a call may be older than what the watch has said since.
+          if (entry.observation.gone || observation.view.version < entry.observation.view.version)
+            return Effect.void
           if (observation.gone && entry.waiters === 0) entries.delete(uid)
           const { changed } = entry
           entry.observation = { ...observation, asked: asked || entry.observation.asked }
@@ -189,8 +191,7 @@ export class PodWatch extends Context.Service<
         track: (view) =>
           Effect.acquireRelease(
             Effect.gen(function* () {
-              // A view that the watch has already is newer than any answer a caller holds.
-              if (!entries.has(view.uid)) yield* put({ view, gone: false })
+              yield* put({ view, gone: false })
               const entry = entries.get(view.uid)
               if (entry !== undefined) entry.waiters += 1
             }),

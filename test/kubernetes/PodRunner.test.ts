@@ -133,6 +133,7 @@ describe("run: a Pod that is gone with its scope", () => {
           workerPod: "w",
           jobs: testConfig().jobs,
           secretKey: "none",
+          ownSecretName: "",
           now: "2026-11-23T17:00:00Z"
         })
         faults.refuse = ({ verb, resource }) =>
@@ -295,6 +296,25 @@ describe("the encryption key", () => {
         yield* Fiber.interrupt(fiber)
       }),
     { config: { jobs: { secretKey } } }
+  )
+
+  test(
+    "two Pods of one job never share a Secret: the end of the first would take the second's away",
+    () =>
+      Effect.gen(function* () {
+        const pods = yield* PodRunner
+        const options = { prepare: Effect.void, isOpen: () => Effect.succeed(false) }
+        const secretNames: Array<string | undefined> = []
+        for (const runId of ["r-1", "r-2"]) {
+          const job = { ...sync, secretKey, run: { ...run, runId } }
+          const { view } = yield* pods.adopt(job, options)
+          secretNames.push(view.annotations[PodSpec.SECRET_ANNOTATION])
+          yield* pods.stop(job)
+        }
+        assert.isDefined(secretNames[0])
+        assert.notStrictEqual(secretNames[0], secretNames[1])
+      }),
+    { config: { jobs: { secretKey } }, scenario: () => ending(0, 30) }
   )
 
   test(

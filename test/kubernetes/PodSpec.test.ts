@@ -39,6 +39,7 @@ const build = (
       workerPod: "worker-0",
       jobs: { ...jobs, ...jobsOver },
       secretKey,
+      ownSecretName: "own-secret",
       now: "2026-11-23T17:00:00.000Z"
     }
   )
@@ -201,7 +202,7 @@ describe("the encryption key", () => {
   }
 
   it("a Secret of its own goes with its Pod", () => {
-    const secret = PodSpec.ownSecret({ ...job, ...withKey }, "pod", "uid-1", "olake")
+    const secret = PodSpec.ownSecret({ ...job, ...withKey }, "pod-1f", { name: "pod", uid: "uid-1" }, "olake")
     assert.deepStrictEqual(secret.metadata?.ownerReferences, [
       { apiVersion: "v1", kind: "Pod", name: "pod", uid: "uid-1" }
     ])

@@ -87,6 +87,16 @@ describe("PodWatch", () => {
       assert.strictEqual(yield* lists, 1)
     }))
 
+  test("an older answer does not undo what the watch has said since", () =>
+    Effect.gen(function* () {
+      const watch = yield* PodWatch
+      yield* watch.synced
+      const created = yield* create("one")
+      const seen = yield* observed(created, isRunning)
+      yield* watch.track(created)
+      assert.strictEqual(yield* watch.next(created.uid, undefined), seen)
+    }))
+
   test("a connection that breaks is taken up where it broke, without a new list", () =>
     Effect.gen(function* () {
       yield* Effect.flatMap(PodWatch, ({ synced }) => synced)
