@@ -3,13 +3,12 @@ import { Client, Connection } from "@temporalio/client"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { join } from "node:path"
-import { freePort } from "../FreePort.ts"
 import { olakeTables } from "../OlakeTables.ts"
-import { Postgres } from "../Postgres.ts"
 import { sqlLayer } from "../shop.ts"
 import { TemporalServer } from "../TemporalServer.ts"
 import * as SqlClient from "effect/sql/SqlClient"
-import { CLAIM, place, type Place, temporaryFolder } from "./Namespace.ts"
+import { place, type Place, temporaryFolder } from "../ClusterPlace.ts"
+import { workerEnv } from "../WorkerEnv.ts"
 import { type PodWatcher, watchPods } from "./PodTimes.ts"
 import { startWorker } from "./Worker.ts"
 
@@ -35,10 +34,9 @@ export interface WorldOptions {
 
 export const makeWorld = ({ root, workerLog }: WorldOptions) =>
   Effect.gen(function* () {
-    const postgres = yield* Postgres
     const temporal = yield* TemporalServer
-    const here = yield* place
-    const logFile = workerLog ?? join(yield* temporaryFolder, "worker.log")
+    const here = yield* place("olake-bench")
+    const logFile = workerLog ?? join(yield* temporaryFolder("olake-bench"), "worker.log")
     const pods = yield* watchPods(here)
     const services = yield* Layer.build(sqlLayer())
     const tables = yield* olakeTables("dev", "v1").pipe(Effect.provide(services))
@@ -47,21 +45,10 @@ export const makeWorld = ({ root, workerLog }: WorldOptions) =>
       Effect.promise(() => Connection.connect({ address: temporal.address })),
       (it) => Effect.promise(() => it.close())
     )
-    const healthPort = yield* Effect.promise(freePort)
     const env = {
-      TEMPORAL_HOST_PORT: temporal.address,
-      TEMPORAL_NAMESPACE: "default",
-      TEMPORAL_TASK_QUEUE: TASK_QUEUE,
-      DB_HOST: postgres.host,
-      DB_PORT: String(postgres.port),
-      DB_NAME: postgres.database,
-      DB_USER: postgres.user,
-      DB_PASSWORD: postgres.password,
+      ...(yield* workerEnv(TASK_QUEUE, here.storage)),
       KUBECONFIG: here.kubeconfig,
       WORKER_NAMESPACE: here.namespace,
-      SHARED_STORAGE_PATH: here.storage,
-      OLAKE_STORAGE_PVC_NAME: CLAIM,
-      HEALTH_PORT: String(healthPort),
       POD_NAME: "bench-0",
       // Small, so that twenty fit beside whatever else this node runs.
       JOB_CPU_REQUEST: "1m",

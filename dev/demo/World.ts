@@ -8,20 +8,18 @@ import * as fs from "node:fs/promises"
 import * as os from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import { place } from "../bench/Namespace.ts"
+import { place } from "../ClusterPlace.ts"
 import { hostAddress } from "../cluster/Settings.ts"
-import { freePort } from "../FreePort.ts"
 import { LocalPods } from "../LocalPods.ts"
-import { Postgres } from "../Postgres.ts"
 import { TemporalServer } from "../TemporalServer.ts"
+import { CLAIM, type Env, workerEnv } from "../WorkerEnv.ts"
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
-const PVC = "olake-shared-storage"
 export const TASK_QUEUE = "olake-demo"
 
 export interface Platform {
   readonly storage: string
-  readonly env: Readonly<Record<string, string>>
+  readonly env: Env
   /** Where a Pod finds this machine. */
   readonly hostForPods: string
 }
@@ -36,18 +34,21 @@ const storageFolder = (keep: boolean) =>
 export const localPlatform = (keep: boolean) =>
   Effect.gen(function* () {
     const storage = yield* storageFolder(keep)
-    const context = yield* Layer.build(LocalPods.layer({ claims: { [PVC]: storage } }))
+    const context = yield* Layer.build(LocalPods.layer({ claims: { [CLAIM]: storage } }))
     const { kubeconfigPath } = yield* LocalPods.pipe(Effect.provide(context))
     return { storage, hostForPods: "127.0.0.1", env: { KUBECONFIG: kubeconfigPath } } satisfies Platform
   })
 
 /** Pods on the cluster of the current kubeconfig, in a namespace of the demo's own. */
-export const clusterPlatform = Effect.map(place, ({ kubeconfig, namespace, storage }): Platform => {
-  const env = { KUBECONFIG: kubeconfig, WORKER_NAMESPACE: namespace, JOB_MEMORY_REQUEST: "64Mi" }
-  return { storage, hostForPods: hostAddress, env }
-})
+export const clusterPlatform = Effect.map(
+  place("olake-demo"),
+  ({ kubeconfig, namespace, storage }): Platform => {
+    const env = { KUBECONFIG: kubeconfig, WORKER_NAMESPACE: namespace, JOB_MEMORY_REQUEST: "64Mi" }
+    return { storage, hostForPods: hostAddress, env }
+  }
+)
 
-const startWorker = (env: Readonly<Record<string, string>>) =>
+const startWorker = (env: Env) =>
   Effect.acquireRelease(
     Effect.sync(() => {
       if (!existsSync(MAIN)) throw new Error("the worker is not built: npm run build")
@@ -82,25 +83,10 @@ const isReady = (port: string) =>
 /** The worker, once it is ready, and a client to ask it for work. */
 export const workerOn = (platform: Platform) =>
   Effect.gen(function* () {
-    const postgres = yield* Postgres
     const temporal = yield* TemporalServer
-    const port = String(yield* Effect.promise(() => freePort()))
-    const worker = yield* startWorker({
-      TEMPORAL_HOST_PORT: temporal.address,
-      TEMPORAL_NAMESPACE: "default",
-      TEMPORAL_TASK_QUEUE: TASK_QUEUE,
-      DB_HOST: postgres.host,
-      DB_PORT: String(postgres.port),
-      DB_NAME: postgres.database,
-      DB_USER: postgres.user,
-      DB_PASSWORD: postgres.password,
-      SHARED_STORAGE_PATH: platform.storage,
-      OLAKE_STORAGE_PVC_NAME: PVC,
-      HEALTH_PORT: port,
-      LOG_FORMAT: "console",
-      ...platform.env
-    })
-    yield* isReady(port).pipe(
+    const env = yield* workerEnv(TASK_QUEUE, platform.storage)
+    const worker = yield* startWorker({ ...env, LOG_FORMAT: "console", ...platform.env })
+    yield* isReady(env.HEALTH_PORT).pipe(
       Effect.eventually,
       Effect.timeoutOrElse({
         duration: "30 seconds",

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import type { Env } from "../../dev/WorkerEnv.ts"
 import { eventually } from "../dev/support.ts"
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
@@ -15,8 +16,6 @@ export interface WorkerProcess {
   /** Its exit code; null where a signal ended it. */
   readonly exited: Effect.Effect<number | null>
 }
-
-export type Env = Readonly<Record<string, string>>
 
 /** Started with this environment and nothing else; killed with the scope. */
 export const startWorker = (env: Env) =>

@@ -1,4 +1,4 @@
-/** The bench's place in the cluster: a namespace with a volume on this host, gone with the scope. */
+/** A place of one's own in a cluster: a namespace with a volume on this host, gone with the scope. */
 import * as Effect from "effect/Effect"
 import { randomBytes } from "node:crypto"
 import { existsSync } from "node:fs"
@@ -6,10 +6,9 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { kubeconfigFile } from "../cluster/Settings.ts"
-import { type Api, connect } from "./Api.ts"
-
-export const CLAIM = "olake-shared-storage"
+import { kubeconfigFile } from "./cluster/Settings.ts"
+import { type Api, connect } from "./ClusterApi.ts"
+import { CLAIM } from "./WorkerEnv.ts"
 
 export interface Place {
   readonly api: Api
@@ -78,16 +77,18 @@ const empty = async (api: Api, namespace: string): Promise<void> => {
   await api.call("DELETE", `/api/v1/persistentvolumes/${namespace}`).catch(() => "")
 }
 
-export const temporaryFolder = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "olake-bench-"))),
-  (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
-)
+export const temporaryFolder = (prefix: string) =>
+  Effect.acquireRelease(
+    Effect.promise(() => mkdtemp(join(tmpdir(), `${prefix}-`))),
+    (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+  )
 
-export const place = Effect.gen(function* () {
-  const storage = yield* temporaryFolder
-  const kubeconfig = yield* Effect.sync(findKubeconfig)
+/** In the cluster of that kubeconfig file; without one, of the current kubeconfig or the project's own cluster. */
+export const place = Effect.fnUntraced(function* (prefix: string, file?: string) {
+  const storage = yield* temporaryFolder(prefix)
+  const kubeconfig = file ?? (yield* Effect.sync(findKubeconfig))
   const api = yield* Effect.promise(() => connect(kubeconfig))
-  const namespace = `olake-bench-${randomBytes(3).toString("hex")}`
+  const namespace = `${prefix}-${randomBytes(3).toString("hex")}`
   const body = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } }
   yield* Effect.acquireRelease(
     Effect.promise(() => api.call("POST", "/api/v1/namespaces", body)),
