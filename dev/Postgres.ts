@@ -27,6 +27,8 @@ export interface PostgresOptions {
   readonly listenAddresses?: ReadonlyArray<string>
   /** Networks that may log in besides loopback; default the Pods' 10.244.0.0/16 where `listenAddresses` is given. */
   readonly clientNetworks?: ReadonlyArray<string>
+  /** PEM texts of a server certificate; then only TLS is let in. */
+  readonly tls?: { readonly cert: string; readonly key: string }
 }
 
 export class Postgres extends Context.Service<
@@ -78,6 +80,24 @@ const initialise = async (
   await fs.rm(secret)
 }
 
+/** The names are PostgreSQL's own defaults. */
+const secure = async (
+  data: string,
+  tls: NonNullable<PostgresOptions["tls"]>,
+  account: Account | undefined
+): Promise<void> => {
+  for (const [name, text] of [
+    ["server.crt", tls.cert],
+    ["server.key", tls.key]
+  ] as const) {
+    const file = path.join(data, name)
+    await fs.writeFile(file, text, { mode: 0o600 })
+    if (account !== undefined) await fs.chown(file, account.uid, account.gid)
+  }
+  const rules = path.join(data, "pg_hba.conf")
+  await fs.writeFile(rules, (await fs.readFile(rules, "utf8")).replaceAll(/^host /gm, "hostssl "))
+}
+
 const make = Effect.fnUntraced(function* (options: PostgresOptions) {
   const addresses = options.listenAddresses ?? []
   const networks = options.clientNetworks ?? (addresses.length > 0 ? ["10.244.0.0/16"] : [])
@@ -98,7 +118,11 @@ const make = Effect.fnUntraced(function* (options: PostgresOptions) {
     )
   })
 
+  const { tls } = options
+  if (tls !== undefined) yield* attempt("TLS", () => secure(data, tls, account))
+
   const flags = {
+    ...(tls === undefined ? {} : { ssl: "on" }),
     listen_addresses: [HOST, ...addresses].join(","),
     unix_socket_directories: "",
     fsync: "off"

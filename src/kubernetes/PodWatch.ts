@@ -121,6 +121,7 @@ export class PodWatch extends Context.Service<
         if (frame.type === "BOOKMARK") return
         const view = fromPod(frame.object)
         yield* frame.type === "DELETED" ? left(view) : put({ view, gone: false })
+        yield* Metric.update(tracked, entries.size)
       })
 
       const list = Effect.fnUntraced(function* () {
@@ -136,24 +137,21 @@ export class PodWatch extends Context.Service<
         }
         resourceVersion = listed
         lastHeard = yield* Clock.currentTimeMillis
+        yield* Metric.update(tracked, entries.size)
         yield* ready.open
       })
 
       const watchOnce = Effect.fnUntraced(function* () {
         const timeout = Duration.seconds(270 + (yield* Random.nextIntBetween(0, 30)))
-        let frames = 0
         yield* kubernetes.watchPods(SELECTOR, resourceVersion, timeout).pipe(
           Stream.timeoutOrElse({ duration: SILENCE, orElse: () => Stream.empty }),
           Stream.runForEach((frame) => {
-            frames += 1
             return onFrame(frame).pipe(
               Effect.catchDefect((defect) => Effect.logError("a Pod event was not understood", defect))
             )
           }),
           Effect.timeoutOption(Duration.sum(timeout, Duration.seconds(15)))
         )
-        yield* Metric.update(tracked, entries.size)
-        return frames
       })
 
       const loop = Effect.gen(function* () {
