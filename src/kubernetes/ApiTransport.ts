@@ -27,7 +27,7 @@ export interface ApiTransport {
   readonly lines: (request: ApiRequest) => Stream.Stream<string, KubernetesError>
 }
 
-/** Longest silence allowed while an answer is awaited. A stream's own silence is its reader's matter. */
+/** Longest time for a whole answer, or for a stream's first line of it. A stream's own silence is its reader's matter. */
 const ANSWER_TIMEOUT = "30 seconds"
 /** Larger answers are refused rather than held in memory: a list page is about 6 KB a Pod. */
 const MAX_BODY = 64 * 1024 * 1024
@@ -45,7 +45,7 @@ const networkError =
 const statusError = (operation: string, response: http.IncomingMessage, body: string): KubernetesError => {
   let status: { readonly reason?: string; readonly message?: string } = {}
   try {
-    status = JSON.parse(body) as typeof status // SAFETY: only two optional texts are read of it
+    status = Object(JSON.parse(body)) as typeof status // SAFETY: only two optional texts are read of it
   } catch {
     status = { message: body.slice(0, 200) }
   }

@@ -104,7 +104,14 @@ export class KubernetesClient extends Context.Service<
             path: `${core}/pods`,
             query: { labelSelector, limit: PAGE, ...(token === undefined ? {} : { continue: token }) }
           }
-        ).pipe(Effect.retry(transient))
+        ).pipe(
+          // Something between us and the API server may say 200 as well.
+          Effect.filterOrFail(
+            (page) => page?.metadata !== undefined,
+            (page) => unreadable("list Pods", JSON.stringify(page))
+          ),
+          Effect.retry(transient)
+        )
 
       const listPods = Effect.fn("KubernetesClient.listPods")(function* (labelSelector: string) {
         const items: Array<PodJson> = []
@@ -186,7 +193,9 @@ export class KubernetesClient extends Context.Service<
             })
             .pipe(
               Stream.filter((line) => line !== ""),
-              Stream.mapEffect(parseFrame)
+              Stream.mapEffect((line) =>
+                Effect.catchDefect(parseFrame(line), () => Effect.fail(unreadable("watch Pods", line)))
+              )
             ),
         createSecret: (body) =>
           json<unknown>("create", {

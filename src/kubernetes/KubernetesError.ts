@@ -18,10 +18,13 @@ export class KubernetesError extends Schema.TaggedError<KubernetesError>()("Kube
   }
   /**
    * Whether the same call may succeed later. A refused permission counts: roles get restored,
-   * and a job must not be lost over it; the caller bounds how long it tries.
+   * and a job must not be lost over it; the caller bounds how long it tries. So does a conflict:
+   * two creates at once under one quota get it.
    */
   get isRetryable(): boolean {
-    return this.isTransient || this.status === 401 || (this.status === 403 && !this.isAdmission)
+    return (
+      this.isTransient || this.isConflict || this.status === 401 || (this.status === 403 && !this.isAdmission)
+    )
   }
   /** No answer, or one that says "not now". A create may have happened all the same. */
   get isTransient(): boolean {

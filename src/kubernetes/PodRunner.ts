@@ -77,7 +77,8 @@ export class PodRunner extends Context.Service<
           ownSecretName: `${PodSpec.nameOf(job)}-${suffix}`,
           now
         })
-        const view = fromPod(yield* kubernetes.createPod(spec))
+        // Not given up half-way: who then looks for the Pod may look before the server has made it.
+        const view = fromPod(yield* Effect.uninterruptible(kubernetes.createPod(spec)))
         yield* giveSecret(job, view)
         yield* Effect.logInfo("Pod created")
         return view
@@ -151,6 +152,7 @@ export class PodRunner extends Context.Service<
           const name = PodSpec.nameOf(job)
           const key = PodSpec.keyOf(job.run, job.operation)
           let found = yield* watch.find((view) => view.name === name)
+          let refusal: KubernetesError | undefined
           // Each turn waits for something to be gone, or for a lost answer to be cleared up.
           for (let turn = 0; turn < 5; turn++) {
             if (found === undefined) {
@@ -159,7 +161,8 @@ export class PodRunner extends Context.Service<
               if (created._tag === "Success") return created.success
               const error = created.failure
               // Anything but a plain refusal may have made the Pod all the same.
-              if (!error.alreadyExists && !error.isTransient) return yield* error
+              if (!error.alreadyExists && !error.isTransient && !error.isConflict) return yield* error
+              refusal = error
               found = yield* findByName(kubernetes, name)
               if (found === undefined) {
                 yield* Effect.sleep(Duration.seconds(Math.min(error.retryAfter ?? turn + 1, 60)))
@@ -185,7 +188,7 @@ export class PodRunner extends Context.Service<
             }
             found = undefined
           }
-          return yield* new StillTerminating({ pod: name })
+          return yield* refusal ?? new StillTerminating({ pod: name })
         })
 
       const stop = Effect.fn("PodRunner.stop")(function* (job: Pick<Job, "operation" | "jobId" | "run">) {

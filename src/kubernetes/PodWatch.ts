@@ -17,7 +17,7 @@ import * as Stream from "effect/Stream"
 import { KubernetesClient } from "./KubernetesClient.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
 import type { WatchFrame } from "./WatchFrame.ts"
-import { fromPod, hasEnded, type PodJson, type PodView } from "./PodView.ts"
+import { fromPod, hasEnded, type PodView } from "./PodView.ts"
 
 /** What is known of one Pod: its latest view, and whether it was proved gone since. */
 export interface Observation {
@@ -46,6 +46,16 @@ interface Entry {
   waiters: number
 }
 
+const unheard = (observation: Observation): Entry => ({
+  observation,
+  changed: Latch.makeUnsafe(false),
+  waiters: 0
+})
+
+/** One Pod that cannot be made sense of must not cost the others their watch. */
+const notUnderstood = (handling: Effect.Effect<void, KubernetesError>) =>
+  Effect.catchDefect(handling, (defect) => Effect.logError("a Pod was not understood", defect))
+
 export class PodWatch extends Context.Service<
   PodWatch,
   {
@@ -69,6 +79,8 @@ export class PodWatch extends Context.Service<
       const kubernetes = yield* KubernetesClient
       const scope = yield* Effect.scope
       const entries = new Map<string, Entry>()
+      /** Uids of Pods proved gone since the last list: an answer that comes late must not bring one back, for nothing would end it. */
+      const departed = new Set<string>()
       const ready = yield* Latch.make(false)
       let resourceVersion = ""
       let lastHeard = 0
@@ -77,13 +89,9 @@ export class PodWatch extends Context.Service<
         Effect.suspend(() => {
           const { uid } = observation.view
           const entry = entries.get(uid)
+          if (observation.gone) departed.add(uid)
           if (entry === undefined) {
-            if (!observation.gone)
-              entries.set(uid, {
-                observation: { ...observation, asked },
-                changed: Latch.makeUnsafe(false),
-                waiters: 0
-              })
+            if (!departed.has(uid)) entries.set(uid, unheard({ ...observation, asked }))
             return Effect.void
           }
           // An answer to a call may be older than what the watch has said since.
@@ -127,14 +135,20 @@ export class PodWatch extends Context.Service<
       const list = Effect.fnUntraced(function* () {
         const { items, resourceVersion: listed } = yield* kubernetes.listPods(SELECTOR)
         yield* Metric.update(relists, 1)
-        const views = items.map((pod: PodJson) => fromPod(pod))
-        const present = new Set(views.map((view) => view.uid))
-        for (const view of views) yield* put({ view, gone: false })
+        const present = new Set<string>()
+        for (const pod of items) {
+          yield* Effect.sync(() => fromPod(pod)).pipe(
+            Effect.tap(({ uid }) => Effect.sync(() => present.add(uid))),
+            Effect.flatMap((view) => put({ view, gone: false })),
+            notUnderstood
+          )
+        }
         for (const { observation } of Array.from(entries.values())) {
           if (!observation.gone && !present.has(observation.view.uid)) {
             yield* Effect.forkIn(proveGone(observation.view), scope)
           }
         }
+        departed.clear()
         resourceVersion = listed
         lastHeard = yield* Clock.currentTimeMillis
         yield* Metric.update(tracked, entries.size)
@@ -146,9 +160,7 @@ export class PodWatch extends Context.Service<
         yield* kubernetes.watchPods(SELECTOR, resourceVersion, timeout).pipe(
           Stream.timeoutOrElse({ duration: SILENCE, orElse: () => Stream.empty }),
           Stream.runForEach((frame) => {
-            return onFrame(frame).pipe(
-              Effect.catchDefect((defect) => Effect.logError("a Pod event was not understood", defect))
-            )
+            return notUnderstood(onFrame(frame))
           }),
           Effect.timeoutOption(Duration.sum(timeout, Duration.seconds(15)))
         )
@@ -158,6 +170,7 @@ export class PodWatch extends Context.Service<
         let listed = false
         let listedAt = 0
         let failures = 0
+        let unreadAt: string | undefined
         while (true) {
           const started = yield* Clock.currentTimeMillis
           const result = yield* Effect.result(listed ? watchOnce() : Effect.as(list(), 0))
@@ -178,6 +191,10 @@ export class PodWatch extends Context.Service<
             continue
           }
           failures = lived > 10_000 ? 1 : failures + 1
+          // A frame that is unreadable twice stays so, and a version that the server will not have does too: list anew.
+          const isStuck = error.reason === "UnreadableAnswer" && unreadAt === resourceVersion
+          unreadAt = error.reason === "UnreadableAnswer" ? resourceVersion : undefined
+          listed &&= !isStuck && started - listedAt < TRUTH_CHECK
           if (failures === 1 || failures % 10 === 0)
             yield* Effect.logWarning(`watch of Pods interrupted, trying again: ${error.message}`)
           yield* Effect.sleep(delayAfter(error, failures, yield* Random.next))
@@ -190,8 +207,9 @@ export class PodWatch extends Context.Service<
           Effect.acquireRelease(
             Effect.gen(function* () {
               yield* put({ view, gone: false })
-              const entry = entries.get(view.uid)
-              if (entry !== undefined) entry.waiters += 1
+              const entry = entries.get(view.uid) ?? unheard({ view, gone: true, asked: false })
+              entries.set(view.uid, entry)
+              entry.waiters += 1
             }),
             () =>
               Effect.sync(() => {
@@ -216,10 +234,11 @@ export class PodWatch extends Context.Service<
         }),
         find: (predicate) =>
           Effect.sync(() => {
-            for (const { observation } of entries.values()) {
-              if (!observation.gone && predicate(observation.view)) return observation.view
-            }
-            return undefined
+            // Of two of one name the later is the one that is there.
+            const found = Array.from(entries.values()).findLast(
+              ({ observation }) => !observation.gone && predicate(observation.view)
+            )
+            return found?.observation.view
           }),
         synced: ready.await,
         healthy: Effect.map(Clock.currentTimeMillis, (now) => lastHeard > 0 && now - lastHeard < TOO_LONG)

@@ -1,0 +1,56 @@
+/** A worker that is replaced while a sync runs: what a rolling update does. */
+import { assert, describe, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { createHash } from "node:crypto"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { eventually } from "../dev/support.ts"
+import { startWorker, untilReady } from "../support/WorkerProcess.ts"
+import { ended, start, uniqueId } from "../support/Workflows.ts"
+import { localWorld, World } from "../support/World.ts"
+
+describe("a stop of the worker", () => {
+  layer(localWorld, { timeout: "60 seconds", excludeTestServices: true })((it) => {
+    it.effect(
+      "leaves the sync's Pod running; the next worker waits on, and one result comes of one Pod",
+      () =>
+        Effect.gen(function* () {
+          const { worker, env, storage, tables, platform, healthPort } = yield* World
+          const version = "v0.0.0-dev"
+          const jobId = yield* tables.insertJob({
+            source: yield* tables.insertSource({
+              type: "probe",
+              version,
+              config: `{"scenario":"sleep","seconds":8}`
+            }),
+            destination: yield* tables.insertDestination({ type: "jsonl", version, config: "{}" }),
+            streams: "{}"
+          })
+          const id = uniqueId(`sync-123-${jobId}`)
+          const folder = path.join(storage, createHash("sha256").update(id).digest("hex"))
+          const state = path.join(folder, "state.json")
+          yield* start("RunSyncWorkflow", id, jobId)
+          yield* eventually("the connector has begun", () =>
+            fs.existsSync(state) && fs.readFileSync(state, "utf8").includes("0/1") ? true : undefined
+          )
+
+          const began = Date.now()
+          yield* worker.signal("SIGTERM")
+          assert.strictEqual(yield* worker.exited, 0)
+          assert.isBelow(Date.now() - began, 6_000)
+          assert.lengthOf(yield* Effect.promise(() => platform.pods()), 1)
+
+          const next = yield* startWorker({ ...env, POD_NAME: "worker-1" })
+          yield* untilReady(healthPort)
+          const run = yield* ended(id)
+          assert.strictEqual(run.status, "COMPLETED", run.message)
+          assert.include(next.output(), "Pod of this run found")
+          assert.notInclude(next.output(), "Pod created")
+          // It ended by itself, never stopped, and wrote one log: one Pod.
+          assert.include(yield* tables.jobState(jobId), "0/3")
+          assert.lengthOf(fs.readdirSync(path.join(folder, "logs")), 1)
+        }),
+      60_000
+    )
+  })
+})
