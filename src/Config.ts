@@ -3,11 +3,12 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import { hostname } from "node:os"
 import type { JobMapping } from "./config/JobMapping.ts"
 import { ConfigProblems, type Lookup, readGroup, type Values } from "./config/Load.ts"
 import { otherKnown, settings } from "./config/settings.ts"
-import { warningsFor } from "./config/UnknownVariables.ts"
+import { prefixes, warningsFor } from "./config/UnknownVariables.ts"
 
 type Raw = { readonly [G in keyof typeof settings]: Values<(typeof settings)[G]> }
 
@@ -50,6 +51,14 @@ const crossProblems = ({ jobs }: Raw): ReadonlyArray<string> =>
       : []
   )
 
+/** A line end that came with `echo` into a Secret looks like a wrong password to Postgres. */
+const paddingWarnings = ({ database }: Raw): ReadonlyArray<string> => {
+  const password = Redacted.value(database.password)
+  return password === password.trim()
+    ? []
+    : ["DB_PASSWORD: begins or ends with white space, which is taken as part of it"]
+}
+
 /** Reads every variable; `names` are all that are set, for warnings. */
 export const fromLookup = (lookup: Lookup, names: ReadonlyArray<string>): Settings | ConfigProblems => {
   const problems: Array<string> = []
@@ -69,7 +78,7 @@ export const fromLookup = (lookup: Lookup, names: ReadonlyArray<string>): Settin
       serviceAccountName: serviceAccountName === "default" ? undefined : serviceAccountName,
       mapping: mapping?.mapping ?? new Map()
     },
-    warnings: [...(mapping?.problems ?? []), ...warningsFor(names, known)]
+    warnings: [...(mapping?.problems ?? []), ...paddingWarnings(raw), ...warningsFor(names, known)]
   }
 }
 
@@ -124,7 +133,7 @@ export class WorkerConfig extends Context.Service<WorkerConfig, Settings>()("ola
         const node = yield* Effect.orDie(provider.load([variable]))
         if (node?.value !== undefined) found.set(variable, node.value)
       }
-      const names = yield* Effect.forEach(["OLAKE", "TIMEOUT"], (prefix) => namesUnder(provider, [prefix]))
+      const names = yield* Effect.forEach(prefixes, (prefix) => namesUnder(provider, [prefix]))
       const result = fromLookup((variable) => found.get(variable), names.flat())
       return result instanceof ConfigProblems ? yield* result : result
     })

@@ -31,46 +31,94 @@ interface Entry {
   readonly error: string | undefined
 }
 
-const isPlain = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !(value instanceof Error) && !Cause.isCause(value)
+type Mask = (text: string) => string
 
-const textOf = (value: unknown): string => {
-  if (typeof value === "string") return value
-  if (value instanceof Error) return value.message
-  if (Cause.isCause(value))
-    return Cause.squash(value) instanceof Error ? String(Cause.squash(value)) : Cause.pretty(value)
-  return JSON.stringify(value, replacer) ?? String(value)
+/** A value that cannot be shown must not fail the program that logs it. */
+const attempt = <A>(show: () => A): A | string => {
+  try {
+    return show()
+  } catch {
+    return "<unprintable>"
+  }
 }
 
-/** JSON has no bigint, and an error's fields are not enumerable. */
-const replacer = (_key: string, value: unknown): unknown => {
-  if (typeof value === "bigint") return value.toString()
-  return value instanceof Error ? value.message : value
+/** Most values of one field that are shown, and the deepest. */
+const MOST_VALUES = 2_000
+const DEEPEST = 8
+
+/** What JSON can hold, whatever was logged, with each text in it masked. */
+const printable = (masked: Mask, root: unknown): unknown => {
+  let left = MOST_VALUES
+  const show = (value: unknown, above: ReadonlyArray<unknown>): unknown => {
+    if (typeof value === "string" || typeof value === "bigint" || typeof value === "symbol")
+      return masked(String(value))
+    if (typeof value === "number")
+      return masked(String(value)) === String(value) ? value : masked(String(value))
+    if (typeof value !== "object" || value === null) return value
+    if (above.includes(value)) return "<circular>"
+    left -= 1
+    if (left < 0 || above.length >= DEEPEST) return "<more>"
+    const inside = [...above, value]
+    return attempt(() => {
+      if (value instanceof Error || Cause.isCause(value)) return masked(describe(value, false))
+      if ("toJSON" in value && typeof value.toJSON === "function") return show(value.toJSON(), inside)
+      if (value instanceof Map) return show(Object.fromEntries(value), inside)
+      if (Array.isArray(value) || value instanceof Set) return [...value].map((item) => show(item, inside))
+      return Object.fromEntries(
+        Object.entries(value).map(([key, item]) => [masked(key), show(item, inside)] as const)
+      )
+    })
+  }
+  return show(root, [])
 }
 
-const toEntry = (options: Logger.Options<unknown>, withStack: boolean): Entry => {
-  const parts = Array.isArray(options.message) ? options.message : [options.message]
-  const fields: Record<string, unknown> = { ...options.fiber.getRef(References.CurrentLogAnnotations) }
-  const texts: Array<string> = []
-  const errors: Array<string> = []
-  for (const part of parts) {
-    if (part instanceof Error || Cause.isCause(part)) errors.push(describe(part, withStack))
-    else if (isPlain(part)) Object.assign(fields, part)
-    else texts.push(textOf(part))
-  }
-  if (options.cause.reasons.length > 0) errors.push(describe(options.cause, withStack))
-  return {
-    time: options.date.toISOString(),
-    level: options.logLevel.toLowerCase(),
-    message: texts.join(" "),
-    fields,
-    error: errors.length === 0 ? undefined : errors.join("; ").slice(0, LONGEST_ERROR)
-  }
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const textOf = (shown: unknown): string =>
+  typeof shown === "string" ? shown : (JSON.stringify(shown) ?? String(shown))
+
+/** An error of fields without prose has an empty message. Only flat fields: errors may hold each other in a ring. */
+const messageOf = (error: Error): string => {
+  if (error.message !== "") return error.message
+  const flat = Object.entries(error).filter(([key, value]) => key !== "_tag" && typeof value !== "object")
+  return flat.length === 0
+    ? error.name
+    : `${error.name} ${textOf(printable(String, Object.fromEntries(flat)))}`
 }
 
 const describe = (problem: Error | Cause.Cause<unknown>, withStack: boolean): string => {
-  if (!withStack) return textOf(problem)
-  return Cause.isCause(problem) ? Cause.pretty(problem) : (problem.stack ?? problem.message)
+  if (withStack) return Cause.isCause(problem) ? Cause.pretty(problem) : (problem.stack ?? problem.message)
+  if (!Cause.isCause(problem)) return messageOf(problem)
+  const error = Cause.squash(problem)
+  if (!(error instanceof Error)) return Cause.pretty(problem)
+  return error.message === "" ? messageOf(error) : String(error)
+}
+
+const toEntry = (options: Logger.Options<unknown>, masked: Mask, withStack: boolean): Entry => {
+  const parts = Array.isArray(options.message) ? options.message : [options.message]
+  const annotations = printable(masked, options.fiber.getRef(References.CurrentLogAnnotations))
+  const fields: Record<string, unknown> = isRecord(annotations) ? { ...annotations } : {}
+  const texts: Array<string> = []
+  const errors: Array<string> = []
+  for (const part of parts) {
+    if (part instanceof Error || Cause.isCause(part)) {
+      errors.push(attempt(() => describe(part, withStack)))
+      continue
+    }
+    const shown = printable(masked, part)
+    if (isRecord(shown)) Object.assign(fields, shown)
+    else texts.push(textOf(shown))
+  }
+  if (options.cause.reasons.length > 0) errors.push(attempt(() => describe(options.cause, withStack)))
+  return {
+    time: options.date.toISOString(),
+    level: options.logLevel.toLowerCase(),
+    message: masked(texts.join(" ")),
+    fields,
+    // Masked before it is cut: half a secret is one too.
+    error: errors.length === 0 ? undefined : masked(errors.join("; ")).slice(0, LONGEST_ERROR)
+  }
 }
 
 const RESERVED = new Set(["level", "time", "message", "error"])
@@ -80,7 +128,7 @@ const asJson = ({ time, level, message, fields, error }: Entry): string => {
   const own = Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [RESERVED.has(key) ? `field_${key}` : key, value])
   )
-  return JSON.stringify({ level, ...own, ...(error === undefined ? {} : { error }), time, message }, replacer)
+  return JSON.stringify({ level, ...own, ...(error === undefined ? {} : { error }), time, message })
 }
 
 const COLOURS: Readonly<Record<string, string>> = {
@@ -102,19 +150,31 @@ const asText =
     return `${time.slice(11, 23)} ${shown} ${message}${tail === "" ? "" : `  ${tail}`}`
   }
 
-/** Replaces each secret wherever it stands, also in its JSON form. Short ones would mask ordinary words. */
-export const mask = (secrets: ReadonlyArray<string>): ((line: string) => string) => {
-  const forms = secrets
-    .filter((secret) => secret.length >= 6)
-    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
-    .toSorted((a, b) => b.length - a.length)
-  return (line) => forms.reduce((text, form) => text.replaceAll(form, "<redacted>"), line)
+/** As it stands in a URL; undefined for a text that no URL can hold. */
+const inUrl = (text: string): string => {
+  const escaped = attempt(() => encodeURIComponent(text))
+  return escaped === "<unprintable>" ? text : escaped
 }
 
-/** The lines, and where they go. A reader that went away (EPIPE) stops the log, never the worker. */
+/** Replaces each secret, also as JSON, a URL or base64 has it. Short ones would mask ordinary words. */
+export const mask = (secrets: ReadonlyArray<string>): Mask => {
+  const forms = secrets
+    .filter((secret) => secret.length >= 6)
+    .flatMap((secret) => [
+      secret,
+      JSON.stringify(secret).slice(1, -1),
+      inUrl(secret),
+      Buffer.from(secret).toString("base64")
+    ])
+    .toSorted((one, other) => other.length - one.length)
+  const distinct = [...new Set(forms)]
+  return (text) => distinct.reduce((rest, form) => rest.replaceAll(form, "<redacted>"), text)
+}
+
+/** The lines, and where they go: `write` answers false for a line it could not take; the next one tells how many. */
 export const make = (
   settings: WorkerConfig["Service"],
-  write: (line: string) => void,
+  write: (line: string) => unknown,
   colours: boolean
 ): Logger.Logger<unknown, void> => {
   const { password } = settings.database
@@ -122,18 +182,31 @@ export const make = (
   const masked = mask([password, ...(secretKey === undefined ? [] : [secretKey])].map(Redacted.value))
   const withStack = settings.logging.level === "debug" || settings.logging.level === "trace"
   const format = settings.logging.format === "json" ? asJson : asText(colours)
-  return Logger.make((options) => write(masked(format(toEntry(options, withStack)))))
+  let lost = 0
+  return Logger.make((options) => {
+    const entry = toEntry(options, masked, withStack)
+    const fields = lost === 0 ? entry.fields : { ...entry.fields, linesLost: lost }
+    lost = write(format({ ...entry, fields })) === false ? lost + 1 : 0
+  })
 }
 
-const toStdout = (line: string): void => {
-  process.stdout.write(`${line}\n`)
-}
+/** A pipe whose reader hangs keeps its lines in our memory: more than this is lost. */
+const MOST_QUEUED = 8 * 1024 * 1024
+
+export const toStream =
+  (stream: Pick<NodeJS.WritableStream & { readonly writableLength: number }, "write" | "writableLength">) =>
+  (line: string): boolean => {
+    if (stream.writableLength > MOST_QUEUED) return false
+    stream.write(`${line}\n`)
+    return true
+  }
 
 export const layer = Layer.unwrap(
   Effect.map(WorkerConfig, (settings) => {
+    // A reader that went away (EPIPE) stops the log, never the worker.
     if (process.stdout.listenerCount("error") === 0) process.stdout.on("error", () => undefined)
     return Layer.mergeAll(
-      Logger.layer([make(settings, toStdout, process.stdout.isTTY)]),
+      Logger.layer([make(settings, toStream(process.stdout), process.stdout.isTTY)]),
       Layer.succeed(References.MinimumLogLevel, LEVELS[settings.logging.level] ?? "Info")
     )
   })

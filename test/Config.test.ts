@@ -4,8 +4,10 @@ import * as Effect from "effect/Effect"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as Config from "../src/Config.ts"
-import { ConfigProblems } from "../src/config/Load.ts"
+import { ConfigProblems, readGroup } from "../src/config/Load.ts"
+import * as Setting from "../src/config/Setting.ts"
 
 const good = {
   TEMPORAL_HOST_PORT: "temporal:7233",
@@ -62,6 +64,16 @@ describe("what is set", () => {
     assert.strictEqual(settingsOf({ TEMPORAL_ADDRESS: "a:1" }).temporal.address, "temporal:7233")
   })
 
+  it("a password is taken as it is, a key without the space around it", () => {
+    const settings = settingsOf({ DB_PASSWORD: " pass word\n", OLAKE_SECRET_KEY: " key\n" })
+    assert.strictEqual(Redacted.value(settings.database.password), " pass word\n")
+    assert.strictEqual(Redacted.value(settings.jobs.secretKey ?? Redacted.make("")), "key")
+    assert.lengthOf(settings.warnings, 1)
+    assert.include(settings.warnings[0], "DB_PASSWORD")
+    assert.notInclude(settings.warnings[0], "word\n")
+    assert.lengthOf(problemsOf({ DB_PASSWORD: "  " }), 1)
+  })
+
   it("durations are Go's or whole seconds", () => {
     assert.deepStrictEqual(
       settingsOf({ TIMEOUT_ACTIVITY_TEST: "2h45m" }).timeouts.test,
@@ -75,11 +87,11 @@ describe("what is set", () => {
 
   it("a mapping keeps its good entries and says which were bad", () => {
     const { jobs, warnings } = settingsOf({
-      OLAKE_JOB_MAPPING: `{"123":{"node-type":" gpu "},"x":{"a":"b"},"5":{"a":7},"6":{"bad key!":"b"},"7":null,"8":{}}`
+      OLAKE_JOB_MAPPING: `{"123":{"node-type":" gpu ","kubernetes.io/arch":"arm64"},"x":{"a":"b"},"5":{"a":7},"6":{"bad key!":"b"},"7":null,"8":{},"0123":{"a":"b"},"9":{"a..b/c":"d"}}`
     })
-    assert.deepStrictEqual([...jobs.mapping], [[123, { "node-type": "gpu" }]])
-    assert.lengthOf(warnings, 5)
-    for (const path of ["OLAKE_JOB_MAPPING.x", ".5.a", ".6.bad key!", ".7", ".8"]) {
+    assert.deepStrictEqual([...jobs.mapping], [[123, { "node-type": "gpu", "kubernetes.io/arch": "arm64" }]])
+    assert.lengthOf(warnings, 7)
+    for (const path of ["OLAKE_JOB_MAPPING.x", ".5.a", ".6.bad key!", ".7", ".8", ".0123", ".9.a..b/c"]) {
       assert.isTrue(warnings.some((warning) => warning.includes(path)))
     }
   })
@@ -90,7 +102,19 @@ describe("what is wrong", () => {
 
   const wrong: ReadonlyArray<readonly [string, string]> = [
     ["TEMPORAL_HOST_PORT", "temporal"],
+    ["TEMPORAL_HOST_PORT", "temporal:0"],
+    ["TEMPORAL_HOST_PORT", "temporal:99999"],
     ["DB_PORT", "70000"],
+    ["DB_MAX_IDLE_CONNS", "-1"],
+    ["JOB_SERVICE_ACCOUNT_NAME", "Robot"],
+    ["OLAKE_SECRET_NAME", "a..b"],
+    ["OLAKE_SECRET_NAME_KEY", "a/b"],
+    ["JOB_MEMORY_REQUEST", "1 GB"],
+    ["JOB_TERMINATION_GRACE_PERIOD", "1d"],
+    ["TIMEOUT_ACTIVITY_DISCOVER", "2 hours"],
+    ["MAX_CONCURRENT_WORKFLOWS", "ten"],
+    ["MAX_CONCURRENT_SYNCS", "0"],
+    ["WORKER_NAMESPACE", "a.b"],
     ["DB_SSLMODE", "maybe"],
     ["DB_SSLROOTCERT", "ca.crt"],
     ["RUN_MODE", `dev"; DROP TABLE x`],
@@ -121,6 +145,58 @@ describe("what is wrong", () => {
     })
   }
 
+  it("every setting is above, except those that any text is good for", () => {
+    const anyText = [
+      "TEMPORAL_NAMESPACE",
+      "TEMPORAL_TASK_QUEUE",
+      "DB_HOST",
+      "DB_NAME",
+      "DB_USER",
+      "DB_PASSWORD",
+      "KUBECONFIG",
+      "POD_NAME",
+      "CONTAINER_REGISTRY_BASE",
+      "OLAKE_SECRET_KEY"
+    ]
+    const covered = [...wrong.map(([variable]) => variable), ...anyText]
+    assert.sameMembers(
+      [...new Set(covered)],
+      Config.settingsTable.map(({ variable }) => variable)
+    )
+  })
+
+  // These two are wrong only beside a request that is right.
+  const wrongByItself = [...new Set(wrong.map(([variable]) => variable))].filter(
+    (variable) => !["JOB_CPU_LIMIT", "JOB_MEMORY_LIMIT"].includes(variable)
+  )
+
+  it.prop(
+    "any choice of wrong variables is exactly their lines, and no secret is among them",
+    [Schema.Array(Schema.Literals(wrongByItself))],
+    ([variables]) => {
+      const chosen = [...new Set(variables)]
+      const problems = problemsOf({
+        ...Object.fromEntries(wrong.filter(([variable]) => chosen.includes(variable))),
+        OLAKE_SECRET_KEY: "marker-key"
+      })
+      assert.sameMembers(
+        problems.map((problem) => problem.split(":")[0] ?? ""),
+        chosen
+      )
+      assert.notInclude(problems.join(), "marker")
+    }
+  )
+
+  it.prop("no environment makes reading it throw", [Schema.Record(Schema.String, Schema.String)], ([env]) => {
+    problemsOf(env)
+    const values = Object.values(env)
+    problemsOf(
+      Object.fromEntries(
+        Config.settingsTable.map(({ variable }, i) => [variable, values[i % (values.length || 1)]])
+      )
+    )
+  })
+
   for (const { variable } of Config.settingsTable.filter(({ required }) => required)) {
     it(`${variable} missing is one line`, () => {
       const problems = problemsOf({ [variable]: undefined })
@@ -141,6 +217,13 @@ describe("what is wrong", () => {
     assert.notInclude(new ConfigProblems({ problems }).message, "marker")
   })
 
+  it("a secret that is refused is named, not shown", () => {
+    const kind = { ...Setting.secret, parse: () => undefined }
+    const problems: Array<string> = []
+    readGroup({ key: Setting.required("A_KEY", kind, "a key") }, () => "marker-key", problems)
+    assert.deepStrictEqual(problems, ["A_KEY: expected a text"])
+  })
+
   it("Kubernetes' own DB_PORT is explained", () =>
     assert.include(problemsOf({ DB_PORT: "tcp://10.0.0.1:5432" })[0], "enableServiceLinks"))
 })
@@ -149,7 +232,9 @@ describe("what is odd", () => {
   for (const [name, suggestion] of [
     ["OLAKE_STORAGE_PVC", "OLAKE_STORAGE_PVC_NAME"],
     ["TIMEOUT_ACTIVITY_SNYC", "TIMEOUT_ACTIVITY_SYNC"],
-    ["OLAKE_JOB_MAPING", "OLAKE_JOB_MAPPING"]
+    ["OLAKE_JOB_MAPING", "OLAKE_JOB_MAPPING"],
+    ["JOB_MEMORY_LIMT", "JOB_MEMORY_LIMIT"],
+    ["MAX_CONCURENT_SYNCS", "MAX_CONCURRENT_SYNCS"]
   ] as const) {
     it(`${name} is probably ${suggestion}`, () =>
       assert.deepStrictEqual(settingsOf({ [name]: "x" }).warnings, [
@@ -161,6 +246,11 @@ describe("what is odd", () => {
     assert.deepStrictEqual(
       settingsOf({
         PATH: "/bin",
+        JOB_NAME: "jenkins",
+        JOB_COMPLETION_INDEX: "0",
+        POD_NAMESPACE: "olake",
+        TEMPORAL_SERVICE_HOST: "1.2.3.4",
+        DB_PORT_5432_TCP: "tcp://1.2.3.4:5432",
         OLAKE_CALLBACK_URL: "http://x",
         OLAKE_UI_PORT: "tcp://1.2.3.4:8000",
         OLAKE_UI_PORT_8000_TCP_ADDR: "1.2.3.4",
@@ -184,11 +274,16 @@ describe("the layer", () => {
 
   it.live("reads the environment and warns of unknown names", () =>
     Effect.gen(function* () {
-      const exit = yield* fromEnv({ ...good, OLAKE_JOB_MAPING: "{}", HEALTH_PORT: "1234" })
+      const exit = yield* fromEnv({
+        ...good,
+        OLAKE_JOB_MAPING: "{}",
+        JOB_CPU_LIMTI: "1",
+        HEALTH_PORT: "1234"
+      })
       assert(exit._tag === "Success")
       assert.strictEqual(exit.value.health.port, 1234)
       assert.strictEqual(Redacted.value(exit.value.database.password), "marker-password")
-      assert.lengthOf(exit.value.warnings, 1)
+      assert.lengthOf(exit.value.warnings, 2)
       assert.notInclude(JSON.stringify(exit.value), "marker-password")
     })
   )

@@ -1,6 +1,6 @@
 /** Every activity this worker registers, by Temporal activity type. Workflows import its type only. */
 import * as Effect from "effect/Effect"
-import { DiscoverParams, SyncParams, TestParams } from "../olake/ActivityParams.ts"
+import { DiscoverParams, PersistParams, SyncParams, TestParams } from "../olake/ActivityParams.ts"
 import * as ActivityBoundary from "./ActivityBoundary.ts"
 import { discover } from "./Discover.ts"
 import { persist } from "./Persist.ts"
@@ -19,7 +19,7 @@ export const make = Effect.all({
   ),
   TestConnectionActivity: ActivityBoundary.make("TestConnectionActivity", TestParams, test, toTheEnd),
   SyncActivity: ActivityBoundary.make("SyncActivity", SyncParams, sync, detaches),
-  PostSyncActivity: ActivityBoundary.make("PostSyncActivity", SyncParams, persist, toTheEnd)
+  PostSyncActivity: ActivityBoundary.make("PostSyncActivity", PersistParams, persist, toTheEnd)
 })
 
 export type Activities = Effect.Success<typeof make>

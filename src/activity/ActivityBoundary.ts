@@ -13,6 +13,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { WorkerConfig } from "../Config.ts"
 import type { RunIdentity } from "../olake/Job.ts"
 import { Drain } from "./Drain.ts"
 
@@ -95,10 +96,11 @@ const detached = (): ApplicationFailure =>
     category: ApplicationFailureCategory.BENIGN
   })
 
-const runOf = (context: ActivityContext): ActivityRun => ({
+const runOf = (context: ActivityContext, taskQueue: string): ActivityRun => ({
   run: {
     temporalNamespace: context.info.namespace,
-    taskQueue: context.info.taskQueue.replace(/-syncs$/, ""),
+    // The workflow's, not this activity's: syncs have another one.
+    taskQueue,
     workflowId: context.info.workflowExecution?.workflowId ?? "",
     runId: context.info.workflowExecution?.runId ?? ""
   },
@@ -135,13 +137,14 @@ export const make = <I, RD, A, E extends ActivityError, R>(
   request: Schema.Codec<I, unknown, RD>,
   program: (request: I, run: ActivityRun) => Effect.Effect<A, E, R>,
   options: BoundaryOptions
-): Effect.Effect<(wire: unknown) => Promise<A>, never, R | RD | Drain> =>
+): Effect.Effect<(wire: unknown) => Promise<A>, never, R | RD | Drain | WorkerConfig> =>
   Effect.gen(function* () {
-    const services = yield* Effect.context<R | RD | Drain>()
+    const services = yield* Effect.context<R | RD | Drain | WorkerConfig>()
     const drain = (yield* Drain).signal
+    const { taskQueue } = (yield* WorkerConfig).temporal
     return async (wire: unknown): Promise<A> => {
       const context = ActivityContext.current()
-      const run = runOf(context)
+      const run = runOf(context, taskQueue)
       const signals = options.detachesOnDrain
         ? [context.cancellationSignal, drain]
         : [context.cancellationSignal]

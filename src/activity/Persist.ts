@@ -5,22 +5,21 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Jobs } from "../database/Jobs.ts"
+import { type DatabaseError, Jobs } from "../database/Jobs.ts"
 import { PodRunner } from "../kubernetes/PodRunner.ts"
-import type { SyncParams } from "../olake/ActivityParams.ts"
+import type { PersistParams } from "../olake/ActivityParams.ts"
 import { ofSync, STATE_FILE } from "../olake/Workdir.ts"
 import type { JsonFile } from "../storage/JsonFile.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
-import type { StorageError } from "../storage/StorageError.ts"
 import { type ActivityRun, InvalidRequest } from "./ActivityBoundary.ts"
 import { LARGEST_RESULT } from "./ResultSize.ts"
 
-/** The state is there but cannot be read now; worth waiting for, whatever the reason. */
-export class StateUnreadable extends Schema.TaggedError<StateUnreadable>()("StateUnreadable", {
+/** The state cannot be saved now; worth waiting for, whatever the reason. */
+export class StateUnsaved extends Schema.TaggedError<StateUnsaved>()("StateUnsaved", {
   problem: Schema.String
 }) {
   override get message(): string {
-    return `The sync's state is not saved yet. ${this.problem} It is tried again until it works.`
+    return `The sync's state is not saved yet, and stays in the run's directory. ${this.problem} It is tried again until it works.`
   }
   readonly isRetryable = true
 }
@@ -45,29 +44,56 @@ export interface Persisted {
   readonly state: JsonFile["value"]
 }
 
-const waiting = (error: StorageError) => Effect.fail(new StateUnreadable({ problem: error.message }))
+/** Whatever keeps a state from being saved may be repaired: only a state that is none is given up. */
+const untilItWorks = (error: { readonly message: string }) =>
+  Effect.fail(new StateUnsaved({ problem: error.message }))
+
+/** SQLSTATE class 22: Postgres cannot hold that text as JSON, however often it is asked. */
+const refused = (jobId: number, error: DatabaseError): Effect.Effect<never, InvalidState | StateUnsaved> =>
+  error.code.startsWith("22")
+    ? Effect.fail(new InvalidState({ jobId, problem: error.message }))
+    : untilItWorks(error)
+
+/** The state that the connector has left; none where it wrote nothing. */
+const leftState = Effect.fnUntraced(
+  function* (jobId: number, directory: string, began: boolean) {
+    const storage = yield* SharedStorage
+    if (!(yield* storage.hasDirectory(directory))) {
+      if (!began) return Option.none<JsonFile>()
+      return yield* new StateUnsaved({
+        problem: `The run's directory ${directory} is not on the shared storage; is it mounted?`
+      })
+    }
+    const state = yield* storage
+      .readJson(directory, STATE_FILE)
+      .pipe(
+        Effect.catchTag("InvalidFile", (error) =>
+          Effect.fail(new InvalidState({ jobId, problem: error.message }))
+        )
+      )
+    // What the run began with stands in the database already, or something newer does.
+    return (yield* storage.isConnectors(directory, STATE_FILE)) ? state : Option.none<JsonFile>()
+  },
+  Effect.catchTag("StorageError", untilItWorks)
+)
 
 export const persist = Effect.fn("activity.persist")(
-  function* (params: SyncParams, { run }: ActivityRun) {
+  function* (params: PersistParams, { run }: ActivityRun) {
     const jobs = yield* Jobs
     const pods = yield* PodRunner
-    const storage = yield* SharedStorage
     if (params.WorkflowID !== run.workflowId) {
       return yield* new InvalidRequest({
         problems: [`WorkflowID: must be the id of the workflow that asks (${run.workflowId})`]
       })
     }
-    const finished = yield* pods.stop({ operation: "sync", jobId: params.JobID, run })
-    const state = yield* storage.readJson(ofSync(params.WorkflowID), STATE_FILE).pipe(
-      Effect.catchTag("StorageError", waiting),
-      Effect.catchTag("InvalidFile", (error) =>
-        Effect.fail(new InvalidState({ jobId: params.JobID, problem: error.message }))
-      )
-    )
-    // A connector writes no empty state: this is what the run began with.
-    if (Option.isNone(state) || Object.keys(state.value.value).length === 0)
-      return { finished, saved: false, state: {} } satisfies Persisted
-    const saved = yield* jobs.saveState(params.JobID, state.value.text)
+    const finished = yield* pods
+      .stop({ operation: "sync", jobId: params.JobID, run })
+      .pipe(Effect.catchTag("KubernetesError", untilItWorks))
+    const state = yield* leftState(params.JobID, ofSync(params.WorkflowID), params.Began)
+    if (Option.isNone(state)) return { finished, saved: false, state: {} } satisfies Persisted
+    const saved = yield* jobs
+      .saveState(params.JobID, state.value.text)
+      .pipe(Effect.catchTag("DatabaseError", (error) => refused(params.JobID, error)))
     yield* saved
       ? Effect.logInfo("state saved")
       : Effect.logWarning(`job ${params.JobID} is no longer in the database: its state was not saved`)

@@ -77,13 +77,11 @@ export const shortRun = Effect.fnUntraced(function* (
     files: command.files,
     jobId: params.JobID,
     run: activity.run,
-    timeout
+    timeout,
+    askedAt: activity.scheduledAt
   }
-  const exit = yield* storage
-    .prepare(directory, job.files)
-    .pipe(
-      Effect.andThen(pods.run(job)),
-      Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(over) })
-    )
+  const exit = yield* pods
+    .run(job, storage.prepare(directory, job.files))
+    .pipe(Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(over) }))
   return { job, exit }
 })

@@ -19,10 +19,20 @@ import { explain } from "./Explain.ts"
 const isConnector = Schema.is(ConnectorType)
 const isVersion = Schema.is(ConnectorVersion)
 
+/** The job's row names no image; its Pod of an earlier attempt may run all the same. */
+export class InvalidJob extends Schema.TaggedError<InvalidJob>()("InvalidJob", {
+  problems: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `${this.problems.join("; ")}. Correct the source in the UI, then run again.`
+  }
+  readonly isRetryable = false
+}
+
 /** What the row says about the image comes from people too. */
 const imageProblems = (jobId: number, row: JobRow): ReadonlyArray<string> => [
-  ...(isConnector(row.sourceType) ? [] : [`JobID: job ${jobId}: its source's type is no connector's name`]),
-  ...(isVersion(row.sourceVersion) ? [] : [`JobID: job ${jobId}: its source's version is no image tag`])
+  ...(isConnector(row.sourceType) ? [] : [`Job ${jobId}: its source's type is no connector's name`]),
+  ...(isVersion(row.sourceVersion) ? [] : [`Job ${jobId}: its source's version is no image tag`])
 ]
 
 export const sync = Effect.fn("activity.sync")(
@@ -39,7 +49,7 @@ export const sync = Effect.fn("activity.sync")(
     }
     const row = yield* jobs.read(params.JobID)
     const problems = imageProblems(params.JobID, row)
-    if (problems.length > 0) return yield* new InvalidRequest({ problems })
+    if (problems.length > 0) return yield* new InvalidJob({ problems })
     const command = Connector.sync(
       {
         source: row.sourceConfig,
@@ -59,7 +69,8 @@ export const sync = Effect.fn("activity.sync")(
       files: command.files,
       jobId: params.JobID,
       run: activity.run,
-      timeout: timeouts.sync
+      timeout: timeouts.sync,
+      askedAt: activity.scheduledAt
     }
     const exit = yield* pods
       .adopt(job, { prepare: storage.prepare(job.directory, job.files), isOpen: temporal.isOpen })

@@ -1,4 +1,5 @@
 /** OLAKE_JOB_MAPPING: job id to node labels. A bad entry is left out and said; the others hold. Pure. */
+import { name } from "./Setting.ts"
 
 export type JobMapping = ReadonlyMap<number, Readonly<Record<string, string>>>
 
@@ -9,18 +10,27 @@ export interface ParsedMapping {
 }
 
 const NAME = "[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-const LABEL_KEY = new RegExp(`^(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?${NAME}$`)
+const LABEL_KEY = new RegExp(`^${NAME}$`)
 const LABEL_VALUE = new RegExp(`^(?:${NAME})?$`)
+
+/** A name, perhaps with a domain before it: `node-type`, `kubernetes.io/arch`. */
+const isLabelKey = (key: string): boolean => {
+  const slash = key.indexOf("/")
+  const domain = slash < 0 ? undefined : key.slice(0, slash)
+  return LABEL_KEY.test(key.slice(slash + 1)) && (domain === undefined || name.parse(domain) !== undefined)
+}
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-const problemWith = (path: string, labels: unknown): string | undefined => {
+const problemWith = (path: string, id: string, labels: unknown, taken: JobMapping): string | undefined => {
+  if (!/^\d{1,15}$/.test(id)) return `${path}: expected a job id, a whole number`
+  if (taken.has(Number(id))) return `${path}: names the same job as an entry before it`
   if (!isRecord(labels)) return `${path}: expected an object of node labels`
   const entries = Object.entries(labels)
   if (entries.length === 0) return `${path}: names no node label`
   for (const [key, value] of entries) {
-    if (!LABEL_KEY.test(key)) return `${path}.${key}: is not a valid label name`
+    if (!isLabelKey(key)) return `${path}.${key}: is not a valid label name`
     if (typeof value !== "string" || value.trim() === "") return `${path}.${key}: expected a label value`
     if (!LABEL_VALUE.test(value.trim())) return `${path}.${key}: is not a valid label value`
   }
@@ -40,9 +50,7 @@ export const parseMapping = (text: string): ParsedMapping | undefined => {
   const problems: Array<string> = []
   for (const [id, labels] of Object.entries(entries)) {
     const path = `OLAKE_JOB_MAPPING.${id}`
-    const problem = /^\d{1,15}$/.test(id)
-      ? problemWith(path, labels)
-      : `${path}: expected a job id, a whole number`
+    const problem = problemWith(path, id, labels, mapping)
     if (problem !== undefined || !isRecord(labels)) {
       problems.push(`${problem ?? path}; this entry is left out`)
       continue

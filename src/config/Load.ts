@@ -22,9 +22,9 @@ const given = (
   lookup: Lookup
 ): { readonly variable: string; readonly value: string } | undefined => {
   for (const variable of [setting.variable, ...setting.aliases]) {
-    const value = lookup(variable)?.trim()
+    const value = lookup(variable) ?? ""
     // An empty value is how charts leave a variable out.
-    if (value !== undefined && value !== "") return { variable, value }
+    if (value.trim() !== "") return { variable, value: setting.verbatim ? value : value.trim() }
   }
   return undefined
 }

@@ -12,6 +12,8 @@ export interface Setting<A> {
   readonly required: boolean
   /** Its value is printed nowhere. */
   readonly secret: boolean
+  /** White space around the value is part of it. */
+  readonly verbatim: boolean
   readonly meaning: string
   /** What a valid value looks like, for people. */
   readonly expects: string
@@ -30,9 +32,17 @@ interface Kind<A> {
   readonly expects: string
   readonly parse: (text: string) => A | undefined
   readonly secret?: boolean
+  readonly verbatim?: boolean
 }
 
-const base = { aliases: [], default: undefined, required: false, secret: false, absent: undefined }
+const base = {
+  aliases: [],
+  default: undefined,
+  required: false,
+  secret: false,
+  verbatim: false,
+  absent: undefined
+}
 
 /** Must be set, by its name or an alias. */
 export const required = <A>(
@@ -82,18 +92,30 @@ export const secret: Kind<Redacted.Redacted> = {
   parse: (value) => Redacted.make(value),
   secret: true
 }
-export const hostAndPort = matching(/^(?:[^\s:/]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, "host:port")
+/** Unlike a key, which OLake's UI trims before it encrypts, a password may end in a space. */
+export const password: Kind<Redacted.Redacted> = { ...secret, verbatim: true }
+
+export const hostAndPort: Kind<string> = {
+  expects: "host:port",
+  parse: (value) => {
+    const [, digits = ""] = /^(?:[^\s:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})$/.exec(value) ?? []
+    return port.parse(digits) === undefined ? undefined : value
+  }
+}
 export const absolutePath = matching(/^\//, "an absolute path")
 export const name = matching(
-  /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/,
+  /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/,
   "the name of a Kubernetes object: lower-case letters, digits, `-` and `.`"
+)
+export const namespace = matching(
+  /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+  "a namespace: lower-case letters, digits and `-`, at most 63"
 )
 export const tablePart = matching(/^[A-Za-z0-9_-]{1,32}$/, "letters, digits, `_` and `-`, at most 32")
 export const secretKeyName = matching(
   /^[A-Za-z0-9._-]{1,253}$/,
   "a key of a Secret: letters, digits, `.`, `_` and `-`"
 )
-export const anything: Kind<string> = { expects: "a text", parse: (value) => value }
 
 /** Kubernetes' own grammar of quantities, without exponents. */
 export const quantity = matching(
@@ -108,7 +130,7 @@ export const whole = (minimum: number, maximum: number): Kind<number> => ({
     return /^\d+$/.test(value) && number >= minimum && number <= maximum ? number : undefined
   }
 })
-export const port = whole(1, 65_535)
+export const port: Kind<number> = { ...whole(1, 65_535), expects: "a port number from 1 to 65535" }
 
 export const duration: Kind<Duration.Duration> = {
   expects: "a Go duration such as 2h45m, or whole seconds, above zero",

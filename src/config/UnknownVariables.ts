@@ -3,6 +3,20 @@
 /** Kubernetes' variables for Services of the namespace. */
 const SERVICE_LINK = /(?:_SERVICE_HOST|_SERVICE_PORT(?:_\w+)?|_PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)?)$/
 
+/** Nobody else's names begin so: each one that is unknown is worth a warning. */
+const OURS = /^(?:OLAKE|TIMEOUT)_/
+
+/** Where other programs have names too: only what is a letter or two away from one of ours is. */
+export const prefixes = ["OLAKE", "TIMEOUT", "JOB", "DB", "MAX", "IMAGE", "TEMPORAL"] as const
+const SHARED = /^(?:JOB|DB|MAX|IMAGE|TEMPORAL)_/
+const SHARED_DISTANCE = 2
+
+/** JOB_NAME is two letters from POD_NAME, and somebody else's. */
+const sharesPrefix =
+  (name: string) =>
+  (candidate: string): boolean =>
+    candidate.split("_", 1)[0] === name.split("_", 1)[0]
+
 const distance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {
@@ -16,19 +30,28 @@ const distance = (a: string, b: string): number => {
   return row[b.length] ?? 0
 }
 
-export const nearest = (name: string, known: ReadonlyArray<string>): string | undefined =>
+export const nearest = (
+  name: string,
+  known: ReadonlyArray<string>,
+  furthest = Math.max(3, name.length / 2)
+): string | undefined =>
   known
     .map((candidate) => ({ candidate, distance: distance(name, candidate) }))
     .toSorted((a, b) => a.distance - b.distance)
-    .find((best) => best.distance <= Math.max(3, name.length / 2))?.candidate
+    .find((best) => best.distance <= furthest)?.candidate
 
 export const warningsFor = (
   names: ReadonlyArray<string>,
   known: ReadonlyArray<string>
 ): ReadonlyArray<string> =>
   names
-    .filter((name) => /^(?:OLAKE|TIMEOUT)_/.test(name) && !known.includes(name) && !SERVICE_LINK.test(name))
-    .map((name) => {
-      const suggestion = nearest(name, known)
-      return `${name}: unknown variable${suggestion === undefined ? "" : `, did you mean ${suggestion}?`}`
+    .filter((name) => !known.includes(name) && !SERVICE_LINK.test(name))
+    .flatMap((name) => {
+      const suggestion = OURS.test(name)
+        ? nearest(name, known)
+        : SHARED.test(name)
+          ? nearest(name, known.filter(sharesPrefix(name)), SHARED_DISTANCE)
+          : undefined
+      if (suggestion !== undefined) return [`${name}: unknown variable, did you mean ${suggestion}?`]
+      return OURS.test(name) ? [`${name}: unknown variable`] : []
     })

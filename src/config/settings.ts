@@ -23,7 +23,7 @@ export const settings = {
     port: required("DB_PORT", K.port, "Port of OLake's Postgres"),
     name: required("DB_NAME", K.text, "Name of the database"),
     user: required("DB_USER", K.text, "Database user"),
-    password: required("DB_PASSWORD", K.secret, "Database password"),
+    password: required("DB_PASSWORD", K.password, "Database password"),
     sslMode: withDefault(
       "DB_SSLMODE",
       K.oneOf("disable", "require", "verify-ca", "verify-full"),
@@ -61,7 +61,7 @@ export const settings = {
     )
   },
   kubernetes: {
-    namespace: withDefault("WORKER_NAMESPACE", K.name, "default", "Namespace of the jobs' Pods"),
+    namespace: withDefault("WORKER_NAMESPACE", K.namespace, "default", "Namespace of the jobs' Pods"),
     kubeconfig: optional(
       "KUBECONFIG",
       K.text,
@@ -150,14 +150,14 @@ export const settings = {
       "MAX_CONCURRENT_ACTIVITIES",
       K.whole(1, 10_000),
       "15",
-      "Discovers, tests and state savings at a time"
+      "Discovers and tests at a time"
     ),
     workflows: withDefault("MAX_CONCURRENT_WORKFLOWS", K.whole(1, 10_000), "10", "Workflow tasks at a time"),
     syncs: withDefault(
       "MAX_CONCURRENT_SYNCS",
       K.whole(1, 10_000),
       "1000",
-      "Syncs waited for at a time, in slots of their own"
+      "Syncs waited for or saved at a time, in slots of their own"
     )
   },
   health: { port: withDefault("HEALTH_PORT", K.port, "8090", "Port of health and metrics") },

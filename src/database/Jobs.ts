@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -46,6 +47,8 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>()("Database
   operation: Schema.String,
   reason: Schema.String,
   detail: Schema.String,
+  /** SQLSTATE; empty where the server said none. */
+  code: Schema.String,
   isRetryable: Schema.Boolean
 }) {
   override get message(): string {
@@ -53,18 +56,24 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>()("Database
   }
 }
 
-/** Classified here, where the driver's errors enter. A read-only server is one that fails over: it comes back. */
+/**
+ * SQLSTATEs that pass, besides those the driver knows: resources (53), a server that stops, starts or fails over (57P0x,
+ * 25006), and what an operator repairs while a sync must not be lost: passwords (28), rights (42501), the database (3D).
+ */
+const PASSING = /^(?:53\w{3}|57P0\d|25006|28\w{3}|42501|3D\w{3}|08\w{3})$/
+
+/** Classified here, where the driver's errors enter. */
 const fromSql =
   (operation: string) =>
   (error: SqlError): DatabaseError => {
-    const detail = causeText(error)
+    const { cause } = error.reason
+    const code = Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code) ? cause.code : ""
     return new DatabaseError({
       operation,
       reason: error.reason._tag,
-      detail,
-      isRetryable:
-        error.isRetryable ||
-        /read-only transaction|starting up|shutting down|too many (clients|connections)/.test(detail)
+      detail: causeText(error),
+      code,
+      isRetryable: error.isRetryable || PASSING.test(code)
     })
   }
 
@@ -74,7 +83,13 @@ const causeText = (error: SqlError): string => {
 }
 
 const timedOut = (operation: string) =>
-  new DatabaseError({ operation, reason: "Timeout", detail: "no answer in 5 seconds", isRetryable: true })
+  new DatabaseError({
+    operation,
+    reason: "Timeout",
+    detail: "no answer in 5 seconds",
+    code: "",
+    isRetryable: true
+  })
 
 /** 0.2 s doubling to 5 s, about 20 s; a longer outage is for Temporal's retry. */
 const transient = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(

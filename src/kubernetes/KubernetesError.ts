@@ -1,4 +1,5 @@
 /** Why a call to the Kubernetes API failed, classified once, where the answer enters. */
+import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 
 export class KubernetesError extends Schema.TaggedError<KubernetesError>()("KubernetesError", {
@@ -49,4 +50,11 @@ export class KubernetesError extends Schema.TaggedError<KubernetesError>()("Kube
   get isExpired(): boolean {
     return this.status === 410 || this.reason === "Expired" || this.reason === "Gone"
   }
+}
+
+/** 250 ms doubling to 30 s with full jitter; a minute where a permission or the namespace is missing. */
+export const delayAfter = (error: KubernetesError, failures: number, random: number): Duration.Duration => {
+  if (error.retryAfter !== undefined) return Duration.seconds(Math.min(error.retryAfter, 60) + random)
+  const longest = error.status === 403 || error.status === 404 ? 60_000 : 30_000
+  return Duration.millis(Math.max(random, 0.1) * Math.min(longest, 250 * 2 ** Math.min(failures, 12)))
 }

@@ -15,14 +15,15 @@ import { KubernetesClient } from "./KubernetesClient.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
 import { adoptionOf } from "./PodAdoption.ts"
 import { awaitEnd, findByName, type PodExit } from "./PodEnd.ts"
-import { JobBusy, NameConflict, StillTerminating } from "./PodRunnerErrors.ts"
+import { JobBusy, NameConflict, overdue, type PodRefused, StillTerminating } from "./PodRunnerErrors.ts"
+import * as PodSecrets from "./PodSecrets.ts"
 import * as PodSpec from "./PodSpec.ts"
 import { decide } from "./PodStatus.ts"
 import { defaultTimers } from "./PodVerdict.ts"
 import { fromPod, hasEnded, MAIN_CONTAINER, type PodView } from "./PodView.ts"
 import { type Observation, PodWatch } from "./PodWatch.ts"
 
-export type PodRunnerError = KubernetesError | JobBusy | NameConflict | StillTerminating
+export type PodRunnerError = KubernetesError | JobBusy | NameConflict | PodRefused | StillTerminating
 
 export interface AdoptOptions<E, R, E2 = never> {
   /** Done before a Pod is created, not when one is found. */
@@ -35,7 +36,11 @@ export class PodRunner extends Context.Service<
   PodRunner,
   {
     /** The Pod is deleted when the scope closes, however it closes. */
-    readonly run: (job: Job) => Effect.Effect<PodExit, PodRunnerError, Scope.Scope>
+    readonly run: <E, R>(
+      job: Job,
+      /** Done before a Pod is created, not when one is found. */
+      prepare: Effect.Effect<void, E, R>
+    ) => Effect.Effect<PodExit, PodRunnerError | E, R | Scope.Scope>
     readonly adopt: <E, R, E2>(
       job: Job,
       options: AdoptOptions<E, R, E2>
@@ -56,16 +61,13 @@ export class PodRunner extends Context.Service<
       const watch = yield* PodWatch
       const config = yield* WorkerConfig
       const { jobs } = config
-      const mayCreateSecrets = yield* Effect.cachedWithTTL(
-        kubernetes.mayI("create", "secrets").pipe(Effect.orElseSucceed(() => true)),
-        "10 minutes"
-      )
+      const secrets = PodSecrets.make(kubernetes)
 
       const submit = Effect.fnUntraced(function* (job: Job) {
         const secretKey = PodSpec.secretKeySource(
           job,
           jobs,
-          job.secretKey !== undefined && (yield* mayCreateSecrets)
+          job.secretKey !== undefined && (yield* secrets.mayCreate)
         )
         const now = DateTime.formatIso(yield* DateTime.now)
         const suffix = (yield* Random.nextIntBetween(0, 2 ** 32)).toString(16)
@@ -79,22 +81,14 @@ export class PodRunner extends Context.Service<
         })
         // Not given up half-way: who then looks for the Pod may look before the server has made it.
         const view = fromPod(yield* Effect.uninterruptible(kubernetes.createPod(spec)))
-        yield* giveSecret(job, view)
+        yield* secrets.give(job, view)
         yield* Effect.logInfo("Pod created")
         return view
       })
 
-      /** After the Pod, so that the Secret can name it as owner; the kubelet waits for it. */
-      const giveSecret = (job: Job, pod: PodView) => {
-        const name = pod.annotations[PodSpec.SECRET_ANNOTATION]
-        return name === undefined
-          ? Effect.void
-          : kubernetes.createSecret(PodSpec.ownSecret(job, name, pod, kubernetes.namespace))
-      }
-
       const adoptFound = Effect.fnUntraced(function* (job: Job, pod: PodView) {
         // Whoever made it may have ended between the two creates.
-        if (!hasStarted(pod)) yield* giveSecret(job, pod)
+        if (!hasStarted(pod)) yield* secrets.give(job, pod)
         yield* Effect.logInfo("Pod of this run found, waiting for it")
         return pod
       })
@@ -161,7 +155,8 @@ export class PodRunner extends Context.Service<
               if (created._tag === "Success") return created.success
               const error = created.failure
               // Anything but a plain refusal may have made the Pod all the same.
-              if (!error.alreadyExists && !error.isTransient && !error.isConflict) return yield* error
+              if (!error.alreadyExists && !error.isTransient && !error.isConflict)
+                return yield* yield* overdue(job, error)
               refusal = error
               found = yield* findByName(kubernetes, name)
               if (found === undefined) {
@@ -188,31 +183,36 @@ export class PodRunner extends Context.Service<
             }
             found = undefined
           }
-          return yield* refusal ?? new StillTerminating({ pod: name })
+          return yield* refusal === undefined || refusal.alreadyExists
+            ? new StillTerminating({ pod: name })
+            : refusal
+        })
+
+      /** This run's Pod: as the watch knows it, or as the API server says now. */
+      const findOurs = (job: Pick<Job, "operation" | "jobId" | "run">) =>
+        Effect.gen(function* () {
+          const name = PodSpec.nameOf(job)
+          const key = PodSpec.keyOf(job.run, job.operation)
+          const isOurs = (view: PodView) => view.name === name && view.labels[PodSpec.KEY_LABEL] === key
+          const found = (yield* watch.find(isOurs)) ?? (yield* findByName(kubernetes, name))
+          return found !== undefined && isOurs(found) ? found : undefined
         })
 
       const stop = Effect.fn("PodRunner.stop")(function* (job: Pick<Job, "operation" | "jobId" | "run">) {
-        const name = PodSpec.nameOf(job)
-        const key = PodSpec.keyOf(job.run, job.operation)
-        const found =
-          (yield* watch.find((view) => view.name === name)) ?? (yield* findByName(kubernetes, name))
+        const found = yield* findOurs(job)
         if (found === undefined) return false
-        const adoption = adoptionOf(found, key)
-        const finished =
-          decide(found, { kind: "long", stopRequested: false, timers: defaultTimers })._tag === "Succeeded"
-        if (adoption === "ours") yield* removeAndWait(found)
-        else if (adoption === "oursEnding") yield* awaitGone(found)
-        return finished && adoption === "ours"
+        const verdict = decide(found, { kind: "long", stopRequested: false, timers: defaultTimers })
+        if (found.deletionTimestamp === undefined) yield* removeAndWait(found)
+        else yield* awaitGone(found)
+        return verdict._tag === "Succeeded"
       })
 
       /** The scope's end: whatever became of the create, this run's Pod goes. */
       const discard = (job: Job) =>
         Effect.gen(function* () {
-          const name = PodSpec.nameOf(job)
-          const found =
-            (yield* watch.find((view) => view.name === name)) ?? (yield* findByName(kubernetes, name))
-          if (found !== undefined && adoptionOf(found, PodSpec.keyOf(job.run, job.operation)) === "ours") {
-            yield* kubernetes.deletePod(name, found.uid)
+          const found = yield* findOurs(job)
+          if (found !== undefined && found.deletionTimestamp === undefined) {
+            yield* kubernetes.deletePod(found.name, found.uid)
           }
         }).pipe(
           Effect.timeout("30 seconds"),
@@ -223,12 +223,12 @@ export class PodRunner extends Context.Service<
         Effect.annotateLogs({ pod: PodSpec.nameOf(job) })
 
       return PodRunner.of({
-        run: (job) =>
+        run: (job, prepare) =>
           Effect.gen(function* () {
             yield* watch.synced
             // Before the create: one whose answer is lost must be cleaned up as well.
             yield* Effect.addFinalizer(() => annotated(job)(discard(job)))
-            const pod = yield* ensure(job, { prepare: Effect.void, isOpen: () => Effect.succeed(true) })
+            const pod = yield* ensure(job, { prepare, isOpen: () => Effect.succeed(true) })
             return yield* awaitEnd(kubernetes, watch, job, pod)
           }).pipe(annotated(job)),
         adopt: (job, options) =>
@@ -238,7 +238,7 @@ export class PodRunner extends Context.Service<
             annotated(job)
           ),
         stop: (job) => Effect.andThen(watch.synced, stop(job)).pipe(annotated(job)),
-        mayCreateSecrets
+        mayCreateSecrets: secrets.mayCreate
       })
     })
   )

@@ -1,6 +1,11 @@
 /** Why a Pod cannot be run now, or at all. */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { isLongRunning, type Job } from "../olake/Job.ts"
+import type { KubernetesError } from "./KubernetesError.ts"
+import { nameOf } from "./PodSpec.ts"
 
 /** Another open run holds the job's one writer. */
 export class JobBusy extends Schema.TaggedError<JobBusy>()("JobBusy", {
@@ -33,3 +38,32 @@ export class StillTerminating extends Schema.TaggedError<StillTerminating>()("St
   }
   readonly isRetryable = true
 }
+
+/** The API server has refused the Pod for too long: a permission, an account or a quota is missing. */
+export class PodRefused extends Schema.TaggedError<PodRefused>()("PodRefused", {
+  pod: Schema.String,
+  reason: Schema.String,
+  minutes: Schema.Int
+}) {
+  override get message(): string {
+    return `Pod ${this.pod} was refused for ${this.minutes} minutes. ${this.reason}. Grant the worker what is missing, or correct JOB_SERVICE_ACCOUNT_NAME or the namespace's quota; then run again.`
+  }
+  readonly isRetryable = false
+}
+
+const PATIENCE = Duration.minutes(5)
+/** A quota frees itself when other Pods end. */
+const QUOTA_PATIENCE = Duration.minutes(60)
+
+/** The refusal itself while it may pass, and a final error once it has lasted too long. */
+export const overdue = (job: Job, refusal: KubernetesError): Effect.Effect<KubernetesError | PodRefused> =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    const isQuota = refusal.detail.includes("exceeded quota")
+    const patience = isQuota && isLongRunning(job.operation) ? QUOTA_PATIENCE : PATIENCE
+    if (!refusal.isRetryable || now - job.askedAt < Duration.toMillis(patience)) return refusal
+    return new PodRefused({
+      pod: nameOf(job),
+      reason: refusal.message,
+      minutes: Math.floor((now - job.askedAt) / 60_000)
+    })
+  })

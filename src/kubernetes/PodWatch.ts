@@ -15,8 +15,8 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { KubernetesClient } from "./KubernetesClient.ts"
-import type { KubernetesError } from "./KubernetesError.ts"
-import type { WatchFrame } from "./WatchFrame.ts"
+import { delayAfter, type KubernetesError } from "./KubernetesError.ts"
+import { unreadable, type WatchFrame } from "./WatchFrame.ts"
 import { fromPod, hasEnded, type PodView } from "./PodView.ts"
 
 /** What is known of one Pod: its latest view, and whether it was proved gone since. */
@@ -79,7 +79,7 @@ export class PodWatch extends Context.Service<
       const kubernetes = yield* KubernetesClient
       const scope = yield* Effect.scope
       const entries = new Map<string, Entry>()
-      /** Uids of Pods proved gone since the last list: an answer that comes late must not bring one back, for nothing would end it. */
+      /** Uids proved gone since the last list: a late answer must not bring one back, for nothing would end it. */
       const departed = new Set<string>()
       const ready = yield* Latch.make(false)
       let resourceVersion = ""
@@ -159,9 +159,7 @@ export class PodWatch extends Context.Service<
         const timeout = Duration.seconds(270 + (yield* Random.nextIntBetween(0, 30)))
         yield* kubernetes.watchPods(SELECTOR, resourceVersion, timeout).pipe(
           Stream.timeoutOrElse({ duration: SILENCE, orElse: () => Stream.empty }),
-          Stream.runForEach((frame) => {
-            return notUnderstood(onFrame(frame))
-          }),
+          Stream.runForEach((frame) => notUnderstood(onFrame(frame))),
           Effect.timeoutOption(Duration.sum(timeout, Duration.seconds(15)))
         )
       })
@@ -173,7 +171,7 @@ export class PodWatch extends Context.Service<
         let unreadAt: string | undefined
         while (true) {
           const started = yield* Clock.currentTimeMillis
-          const result = yield* Effect.result(listed ? watchOnce() : Effect.as(list(), 0))
+          const result = yield* Effect.result(understood(listed ? watchOnce() : list()))
           const lived = (yield* Clock.currentTimeMillis) - started
           if (Result.isSuccess(result)) {
             failures = 0
@@ -191,7 +189,7 @@ export class PodWatch extends Context.Service<
             continue
           }
           failures = lived > 10_000 ? 1 : failures + 1
-          // A frame that is unreadable twice stays so, and a version that the server will not have does too: list anew.
+          // What could not be read twice stays so, as does a version that the server will not have: list anew.
           const isStuck = error.reason === "UnreadableAnswer" && unreadAt === resourceVersion
           unreadAt = error.reason === "UnreadableAnswer" ? resourceVersion : undefined
           listed &&= !isStuck && started - listedAt < TRUTH_CHECK
@@ -247,6 +245,10 @@ export class PodWatch extends Context.Service<
   )
 }
 
+/** An answer that trips our code must not end the watch, which all waits hang on. */
+const understood = <A>(run: Effect.Effect<A, KubernetesError>) =>
+  Effect.catchDefect(run, (defect) => Effect.fail(unreadable("watch Pods", String(defect))))
+
 /** Bookmarks come about once a minute (seen on 1.34); a connection silent for longer than this is dead. */
 const SILENCE = "150 seconds"
 /** A full list now and then finds what a watch has missed. */
@@ -257,10 +259,3 @@ const backoff = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced(
 
 const jittered = (longest: Duration.Input, random: number) =>
   Duration.times(Duration.fromInputUnsafe(longest), random)
-
-/** 250 ms doubling to 30 s with full jitter; a minute where a permission or the namespace is missing. */
-export const delayAfter = (error: KubernetesError, failures: number, random: number): Duration.Duration => {
-  if (error.retryAfter !== undefined) return Duration.seconds(Math.min(error.retryAfter, 60) + random)
-  const longest = error.status === 403 || error.status === 404 ? 60_000 : 30_000
-  return Duration.millis(Math.max(random, 0.1) * Math.min(longest, 250 * 2 ** Math.min(failures, 12)))
-}

@@ -70,3 +70,11 @@ export const SyncParams = Schema.Struct({
   WorkflowID: WorkflowId
 })
 export type SyncParams = typeof SyncParams.Type
+
+/** Argument of the activity that ends a sync. */
+export const PersistParams = Schema.Struct({
+  ...SyncParams.fields,
+  /** Whether the run surely has a directory. */
+  Began: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false)))
+})
+export type PersistParams = typeof PersistParams.Type

@@ -35,6 +35,8 @@ export interface Job {
   readonly run: RunIdentity
   /** How long the connector may run. */
   readonly timeout: Duration.Duration
+  /** When Temporal first asked for it, in milliseconds since the epoch. */
+  readonly askedAt: number
 }
 
 /** Writers run for days and outlive the worker; at most one per job. The others are pure and can be repeated. */

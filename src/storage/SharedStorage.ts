@@ -14,6 +14,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as path from "node:path"
 import { WorkerConfig } from "../Config.ts"
 import type { JobFile } from "../olake/Job.ts"
+import { sha256 } from "../olake/Workdir.ts"
 import { InvalidFile, type JsonFile, parseObject } from "./JsonFile.ts"
 import { reasonOf, StorageError } from "./StorageError.ts"
 
@@ -33,6 +34,9 @@ export class SharedStorage extends Context.Service<
       directory: string,
       file: string
     ) => Effect.Effect<Option.Option<JsonFile>, StorageError | InvalidFile>
+    /** Whether the file is there, valid, and the connector's own: not what `prepare` has put there. */
+    readonly isConnectors: (directory: string, file: string) => Effect.Effect<boolean, StorageError>
+    readonly hasDirectory: (directory: string) => Effect.Effect<boolean, StorageError>
     /** The end of the newest log that the connector has written, none of before `since` (ms of the epoch). */
     readonly connectorLog: (
       directory: string,
@@ -101,18 +105,12 @@ export class SharedStorage extends Context.Service<
         )
         for (const file of files) {
           const target = inside(directory, file.name)
-          if (file.keepExisting === true && (yield* attempt("look for", target, fs.exists(target)))) {
-            if (
-              Option.isSome(
-                yield* readJson(directory, file.name).pipe(
-                  Effect.catchTag("InvalidFile", () => Effect.succeedNone)
-                )
-              )
-            ) {
-              continue
-            }
-          }
+          if (file.keepExisting === true && (yield* isConnectors(directory, file.name))) continue
           yield* attempt("write", target, writeWhole(target, file.content))
+          if (file.keepExisting === true) {
+            const mark = markOf(target)
+            yield* attempt("write", mark, writeWhole(mark, sha256(file.content)))
+          }
         }
       })
 
@@ -138,6 +136,25 @@ export class SharedStorage extends Context.Service<
           if (Option.isNone(found)) return Option.none<JsonFile>()
           return Option.some(yield* parseObject(target, found.value))
         }).pipe(Effect.withSpan("SharedStorage.readJson"))
+
+      const isConnectors = (directory: string, file: string) =>
+        Effect.gen(function* () {
+          const found = yield* readJson(directory, file).pipe(
+            Effect.catchTag("InvalidFile", () => Effect.succeed(Option.none<JsonFile>()))
+          )
+          if (Option.isNone(found)) return false
+          const mark = markOf(inside(directory, file))
+          const written = yield* attempt("read", mark, fs.readFileString(mark)).pipe(
+            Effect.map(Option.some),
+            Effect.catchTag("StorageError", noneIfMissing)
+          )
+          return Option.getOrUndefined(written) !== sha256(found.value.text)
+        })
+
+      const hasDirectory = (directory: string) => {
+        const folder = inside(directory)
+        return attempt("look for", folder, fs.exists(folder))
+      }
 
       const connectorLog = Effect.fn("SharedStorage.connectorLog")(function* (
         directory: string,
@@ -189,7 +206,7 @@ export class SharedStorage extends Context.Service<
         return Option.getOrElse(yield* Effect.timeoutOption(Fiber.join(fiber), PROBE_LIMIT), () => false)
       })
 
-      return SharedStorage.of({ prepare, readJson, connectorLog, isWritable })
+      return SharedStorage.of({ prepare, readJson, isConnectors, hasDirectory, connectorLog, isWritable })
     })
   )
 }
@@ -199,6 +216,10 @@ const isSince = (name: string, since: number): boolean => {
   const [, date, h, m, s] = /^sync_(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)$/.exec(name) ?? []
   return date !== undefined && Date.parse(`${date}T${h}:${m}:${s}Z`) >= since - 2_000
 }
+
+/** Beside a file that the connector rewrites: the hash of what the worker wrote. */
+const markOf = (target: string): string =>
+  path.join(path.dirname(target), `.${path.basename(target)}.written`)
 
 const noneIfMissing = (error: StorageError) =>
   error.reason === "NotFound" ? Effect.succeed(Option.none<string>()) : Effect.fail(error)

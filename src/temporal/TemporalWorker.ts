@@ -77,7 +77,7 @@ export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) 
           shutdownGraceTime: GRACE,
           shutdownForceTime: FORCE,
           // Cancels reach an activity with the answer to a heartbeat.
-          maxHeartbeatThrottleInterval: "10s",
+          maxHeartbeatThrottleInterval: "5s",
           ...options
         }),
       catch: (cause) =>

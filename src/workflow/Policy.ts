@@ -19,14 +19,14 @@ export const short: ActivityOptions = {
 }
 
 /**
- * A sync's wait. At 30 s an outage of 16 s is enough to lose the heartbeat; 120 s rides out a minute. On a cancel the
- * workflow goes on at once to stop the Pod, instead of waiting until a heartbeat has told the activity.
+ * A sync's wait. At 30 s an outage of 16 s is enough to lose the heartbeat; 120 s rides out a minute. A cancel waits for
+ * the activity to have heard of it, with a heartbeat: else it might create the Pod after that was looked for.
  */
 export const sync: ActivityOptions = {
   startToCloseTimeout: unbounded,
   heartbeatTimeout: "120s",
   retry,
-  cancellationType: "TRY_CANCEL"
+  cancellationType: "WAIT_CANCELLATION_COMPLETED"
 }
 
 /** Saving what a sync has reached: tried until it works. */
@@ -36,5 +36,5 @@ export const persist: ActivityOptions = {
   retry: { ...retry, maximumInterval: "60s" }
 }
 
-/** Syncs wait in slots of their own, so that they cannot starve discover, test and persist. */
+/** Syncs wait in slots of their own, with the saving of their states, so that they cannot starve discover and test. */
 export const syncQueue = (taskQueue: string): string => `${taskQueue}-syncs`

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as ActivityBoundary from "../../src/activity/ActivityBoundary.ts"
 import { Drain } from "../../src/activity/Drain.ts"
+import { testConfigLayer } from "../support/TestConfig.ts"
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {
   readonly isRetryable = false
@@ -40,7 +41,7 @@ const failureOf = (program: Program, wire: unknown = good) =>
     const error = yield* rejection(new MockActivityEnvironment().run(activity, wire))
     assert(error instanceof ApplicationFailure)
     return error
-  }).pipe(Effect.provide(Drain.layer))
+  }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
 
 /** A program that says when it runs and when it was interrupted, and waits for ever in between. */
 const endless = Effect.gen(function* () {
@@ -69,7 +70,7 @@ describe("ActivityBoundary", () => {
         attempt: 3,
         workflowId: "test"
       })
-    }).pipe(Effect.provide(Drain.layer))
+    }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
   )
 
   for (const [wire, fields] of [
@@ -144,7 +145,7 @@ describe("ActivityBoundary", () => {
       assert.instanceOf(yield* rejection(running), CancelledFailure)
       yield* cleaned
       assert.isAtLeast(beats, 1)
-    }).pipe(Effect.provide(Drain.layer))
+    }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
   )
 
   it.live("a failure after a cancel is still a cancellation", () =>
@@ -161,7 +162,7 @@ describe("ActivityBoundary", () => {
       yield* Deferred.await(started)
       env.cancel()
       assert.instanceOf(yield* rejection(running), CancelledFailure)
-    }).pipe(Effect.provide(Drain.layer))
+    }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
   )
 
   it.live("a drain detaches a long wait at once, to be tried again", () =>
@@ -175,7 +176,7 @@ describe("ActivityBoundary", () => {
       assert(error instanceof ApplicationFailure)
       assert.strictEqual(error.type, "WorkerShutdown")
       assert.strictEqual(error.nonRetryable, false)
-    }).pipe(Effect.provide(Drain.layer))
+    }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
   )
 
   it.live("a drain lets short work end", () =>
@@ -190,6 +191,6 @@ describe("ActivityBoundary", () => {
       yield* (yield* Drain).begin
       yield* Deferred.succeed(finish, "done")
       assert.strictEqual(yield* Effect.promise(() => running), "done")
-    }).pipe(Effect.provide(Drain.layer))
+    }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
   )
 })

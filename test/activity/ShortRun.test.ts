@@ -50,7 +50,13 @@ const world = (
   jobs: Array<Job> = []
 ) =>
   Layer.mergeAll(
-    Layer.mock(PodRunner, { run: (job) => Effect.suspend(() => (jobs.push(job), pod)) }),
+    Layer.mock(PodRunner, {
+      run: (job, before) =>
+        Effect.andThen(
+          before,
+          Effect.suspend(() => (jobs.push(job), pod))
+        )
+    }),
     Layer.mock(SharedStorage, {
       prepare: () => prepare,
       connectorLog: () => Effect.succeed(Option.fromNullishOr(log)),

@@ -140,16 +140,26 @@ describe("calls", () => {
     )
   }
 
-  test("a server that is not there is said by its errno", always(200, {}), (kubernetes, api) =>
+  it.live("a kubeconfig that is not there is named, with what to do", () =>
     Effect.gen(function* () {
-      assert.lengthOf(api.asked, 0)
-      void kubernetes
       const layer = KubernetesClient.layer.pipe(
         Layer.provide(testConfigLayer({ kubernetes: { kubeconfig: "/nowhere" } }))
       )
       const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
       assert.include(error.message, "KUBECONFIG=/nowhere")
+      assert.include(error.message, "Set KUBECONFIG")
     })
+  )
+
+  test("a refusal is not asked again", always(403, recorded("rbac")), (kubernetes, api) =>
+    Effect.gen(function* () {
+      yield* errorOf(kubernetes.readPod("a"))
+      assert.lengthOf(api.asked, 1)
+    })
+  )
+
+  test("a Secret that is there already is success", always(409, { reason: "AlreadyExists" }), (kubernetes) =>
+    kubernetes.createSecret({ metadata: { name: "a" } })
   )
 
   test(

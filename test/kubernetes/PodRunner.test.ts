@@ -26,7 +26,8 @@ const check: Job = {
   files: [],
   jobId: 0,
   run,
-  timeout: Duration.hours(1)
+  timeout: Duration.hours(1),
+  askedAt: Date.now()
 }
 const sync: Job = { ...check, operation: "sync", jobId: 7, timeout: Duration.hours(700) }
 const name = PodSpec.nameOf(sync)
@@ -61,7 +62,7 @@ const untilThere = Effect.flatMap(LocalPods, ({ pods }) =>
     pods().some(({ status }) => JSON.stringify(status).includes("Running")) ? true : undefined
   )
 )
-const runScoped = (job: Job) => Effect.scoped(Effect.flatMap(PodRunner, (pods) => pods.run(job)))
+const runScoped = (job: Job) => Effect.scoped(Effect.flatMap(PodRunner, (pods) => pods.run(job, Effect.void)))
 
 const call = (method: string, path: string, body: unknown) =>
   Effect.flatMap(LocalPods, ({ url }) =>
@@ -169,8 +170,14 @@ describe("run: a Pod that is gone with its scope", () => {
           ? { code: 403, body: JSON.stringify({ reason: "Forbidden", message: "exceeded quota: jobs" }) }
           : undefined
       const error = yield* Effect.flip(runScoped(check))
-      assert.strictEqual(error._tag, "KubernetesError")
+      assert(error._tag === "KubernetesError")
+      assert.isTrue(error.isRetryable)
       assert.include(error.message, "exceeded quota")
+      // The same, asked for an hour ago: no longer worth waiting for.
+      const overdue = yield* Effect.flip(runScoped({ ...check, askedAt: Date.now() - 3_600_000 }))
+      assert(overdue._tag === "PodRefused")
+      assert.isFalse(overdue.isRetryable)
+      assert.include(overdue.message, "exceeded quota")
     }))
 })
 

@@ -24,7 +24,8 @@ const job: Job = {
   files: [],
   jobId: 7,
   run,
-  timeout: Duration.hours(700)
+  timeout: Duration.hours(700),
+  askedAt: 0
 }
 
 const build = (

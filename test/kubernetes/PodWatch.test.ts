@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { LocalPods } from "../../dev/LocalPods.ts"
 import { KubernetesClient } from "../../src/kubernetes/KubernetesClient.ts"
 import { fromPod, type PodView } from "../../src/kubernetes/PodView.ts"
 import { type Observation, PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import { eventually } from "../dev/support.ts"
+import { json, scriptedApi, scriptedPods, type ScriptedPods } from "../support/ScriptedApi.ts"
+import { testConfigLayer } from "../support/TestConfig.ts"
 import { ending, type Faults, kubeWorld, noFaults, running } from "../support/KubeWorld.ts"
 
 const manifest = (
@@ -231,4 +234,251 @@ describe("PodWatch", () => {
       yield* watch.expectEnd(pod.uid)
       assert.isTrue((yield* observed(pod, ({ asked }) => asked)).asked)
     }))
+})
+
+/** A Pod as the API says it, at a version. */
+const at = (name: string, version: number, phase = "Running", uid = `uid-${name}`) => ({
+  metadata: {
+    name,
+    uid,
+    resourceVersion: String(version),
+    labels: { "app.kubernetes.io/managed-by": "olake-workers" }
+  },
+  status: { phase }
+})
+const frame = (type: string, object: object) => ({ type, object })
+const EXPIRED = {
+  type: "ERROR",
+  object: { kind: "Status", code: 410, reason: "Expired", message: "too old resource version: 1 (2789)" }
+}
+
+const scripted = (
+  name: string,
+  program: (api: ScriptedPods) => Effect.Effect<void, unknown, PodWatch | KubernetesClient | Scope.Scope>
+) =>
+  it.live(name, () =>
+    Effect.gen(function* () {
+      const api = scriptedPods()
+      const { kubeconfigPath } = yield* scriptedApi(api.answer)
+      const config = testConfigLayer({ kubernetes: { kubeconfig: kubeconfigPath } })
+      const layer = PodWatch.layer.pipe(Layer.provideMerge(KubernetesClient.layer), Layer.provide(config))
+      yield* Effect.provide(Effect.scoped(program(api)), layer)
+    }).pipe(Effect.scoped, Effect.timeout("25 seconds"))
+  )
+
+/** How often it has listed. */
+const listed = (api: ScriptedPods) => api.count("GET", /\/pods\?(?!watch)/)
+const watching = (api: ScriptedPods, count: number) =>
+  eventually(`watch ${count} is open`, () => (api.watched.length >= count ? true : undefined))
+const phased = (phase: string) => (observation: Observation) => observation.view.phase === phase
+
+/** The Pod is listed and tracked, and the first watch is open. */
+const trackListed = (api: ScriptedPods, ...names: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const watch = yield* PodWatch
+    yield* watching(api, 1)
+    for (const name of names) yield* watch.track(fromPod(at(name, 1)))
+    return yield* Effect.forEach(names, (name) =>
+      Effect.map(
+        watch.find((view) => view.name === name),
+        (view) => view ?? fromPod(at(name, 1))
+      )
+    )
+  })
+
+describe("what a server may send", () => {
+  const one = [at("one", 5)]
+
+  for (const how of ["end", "break"] as const) {
+    const title = how === "end" ? "ends well" : "breaks"
+    scripted(`a watch that ${title} goes on from the last version it gave, bookmarks included`, (api) =>
+      Effect.gen(function* () {
+        api.pods = one
+        const [pod] = yield* trackListed(api, "one")
+        api.send(frame("MODIFIED", at("one", 21, "Waiting")))
+        yield* observed(pod!, phased("Waiting"))
+        api.send(frame("BOOKMARK", { metadata: { resourceVersion: "30" } }), frame("ADDED", at("two", 31)))
+        const watch = yield* PodWatch
+        yield* eventually("two is known", () =>
+          Effect.runSync(watch.find(({ name }) => name === "two")) === undefined ? undefined : true
+        )
+        api.endWatches(how)
+        yield* watching(api, 2)
+        assert.deepStrictEqual(api.watched, ["10", "31"])
+        api.send(frame("DELETED", { ...at("one", 32, "Succeeded") }))
+        yield* observed(pod!, isGone)
+        assert.strictEqual(listed(api), 1)
+      })
+    )
+  }
+
+  scripted("a bookmark alone moves the version on", (api) =>
+    Effect.gen(function* () {
+      yield* trackListed(api)
+      api.send(frame("BOOKMARK", { metadata: { resourceVersion: "77" } }))
+      api.endWatches("end")
+      yield* watching(api, 2)
+      assert.deepStrictEqual(api.watched, ["10", "77"])
+    })
+  )
+
+  for (const asStatus of [true, false]) {
+    scripted(`410 ${asStatus ? "as a status" : "in the stream"}: one list, and its differences`, (api) =>
+      Effect.gen(function* () {
+        api.pods = [at("changed", 5), at("gone", 6), at("same", 7)]
+        const [changed, gone, same] = yield* trackListed(api, "changed", "gone", "same")
+        let refused = 0
+        api.instead = ({ url }, response) => {
+          if (!asStatus || !url.includes("watch=1") || (refused += 1) > 1) return false
+          json(response, 410, EXPIRED.object)
+          return true
+        }
+        api.pods = [at("changed", 50, "Succeeded"), at("same", 7), at("added", 51)]
+        api.version = 60
+        if (!asStatus) api.send(EXPIRED)
+        api.endWatches("end")
+        yield* observed(changed!, phased("Succeeded"))
+        yield* observed(gone!, isGone)
+        const watch = yield* PodWatch
+        assert.isFalse((yield* watch.next(same!.uid, undefined)).gone)
+        assert.isDefined(yield* watch.find(({ name }) => name === "added"))
+        yield* watching(api, asStatus ? 3 : 2)
+        assert.strictEqual(listed(api), 2)
+        assert.strictEqual(api.watched.at(-1), "60")
+      })
+    )
+  }
+
+  for (const garbage of [`{"type":"MODIFIED","obj`, "null", `{"type":"ERROR"}`, "<html>"]) {
+    scripted(`a line that is no frame costs a connection and nothing else: ${garbage}`, (api) =>
+      Effect.gen(function* () {
+        api.pods = one
+        const [pod] = yield* trackListed(api, "one")
+        api.send(garbage)
+        yield* watching(api, 2)
+        assert.deepStrictEqual(api.watched, ["10", "10"])
+        api.send(frame("MODIFIED", at("one", 22, "Succeeded")))
+        yield* observed(pod!, phased("Succeeded"))
+        assert.strictEqual(listed(api), 1)
+      })
+    )
+  }
+
+  scripted("one that comes again at the same version is passed by a list", (api) =>
+    Effect.gen(function* () {
+      api.pods = one
+      const [pod] = yield* trackListed(api, "one")
+      const stuck = yield* Effect.forkChild(
+        Effect.forever(
+          Effect.suspend(() => {
+            if (listed(api) === 1) api.send("garbage")
+            return Effect.sleep("20 millis")
+          })
+        )
+      )
+      api.pods = [at("one", 22, "Succeeded")]
+      yield* observed(pod!, phased("Succeeded"))
+      yield* Fiber.interrupt(stuck)
+    })
+  )
+
+  for (const broken of [{ metadata: null }, { ...at("x", 21), status: { containerStatuses: [null] } }]) {
+    scripted(`a Pod that makes no sense spoils no other: ${JSON.stringify(broken).slice(0, 20)}`, (api) =>
+      Effect.gen(function* () {
+        api.pods = one
+        const [pod] = yield* trackListed(api, "one")
+        api.send(frame("MODIFIED", broken), frame("MODIFIED", at("one", 22, "Succeeded")))
+        yield* observed(pod!, phased("Succeeded"))
+        assert.lengthOf(api.watched, 1)
+      })
+    )
+  }
+
+  scripted("nor in a list", (api) =>
+    Effect.gen(function* () {
+      api.pods = [Object.assign(at("x", 4), { status: { containerStatuses: [null] } }), ...one]
+      const watch = yield* PodWatch
+      yield* watch.synced
+      assert.isDefined(yield* watch.find(({ name }) => name === "one"))
+      yield* watching(api, 1)
+    })
+  )
+
+  scripted("a list that is none is asked for again", (api) =>
+    Effect.gen(function* () {
+      let lists = 0
+      api.instead = ({ url }, response) => {
+        if (!/pods\?(?!watch)/.test(url) || (lists += 1) > 1) return false
+        json(response, 200, {})
+        return true
+      }
+      yield* Effect.flatMap(PodWatch, ({ synced }) => synced)
+      assert.strictEqual(lists, 2)
+    })
+  )
+
+  scripted("gone is said with proof only: another of that name is one, an error is none", (api) =>
+    Effect.gen(function* () {
+      api.pods = one
+      const [pod] = yield* trackListed(api, "one")
+      let reads = 0
+      api.instead = ({ url }, response) => {
+        if (!url.endsWith("/pods/one") || (reads += 1) > 2) return false
+        json(response, reads === 1 ? 403 : 500, {})
+        return true
+      }
+      api.pods = [at("one", 40, "Running", "uid-other")]
+      api.send(frame("DELETED", at("one", 39)), frame("ADDED", at("one", 40, "Running", "uid-other")))
+      yield* observed(pod!, isGone)
+      assert.strictEqual(reads, 3)
+      const watch = yield* PodWatch
+      assert.strictEqual((yield* watch.find(({ name }) => name === "one"))?.uid, "uid-other")
+    })
+  )
+
+  scripted("of two of one name the later is found, though the end of the first is not yet proved", (api) =>
+    Effect.gen(function* () {
+      api.pods = one
+      yield* trackListed(api, "one")
+      const watch = yield* PodWatch
+      api.instead = ({ url }) => url.endsWith("/pods/one")
+      api.send(frame("DELETED", at("one", 39)), frame("ADDED", at("one", 40, "Running", "uid-other")))
+      yield* eventually("the later is found", () =>
+        Effect.runSync(watch.find(({ name }) => name === "one"))?.uid === "uid-other" ? true : undefined
+      )
+    })
+  )
+
+  scripted("one tracked from an old answer after its end is gone, and nothing of it is kept", (api) =>
+    Effect.gen(function* () {
+      api.pods = one
+      yield* watching(api, 1)
+      const watch = yield* PodWatch
+      const late = fromPod(at("one", 5))
+      api.send(frame("DELETED", at("one", 21, "Succeeded")))
+      const known = watch.find(({ name }) => name === "one")
+      yield* eventually("it is dropped", () => (Effect.runSync(known) === undefined ? true : undefined))
+      yield* Effect.scoped(Effect.andThen(watch.track(late), observed(late, isGone)))
+      assert.include(
+        yield* Effect.catchDefect(watch.next(late.uid, undefined), (defect) =>
+          Effect.succeed(String(defect))
+        ),
+        "not tracked"
+      )
+    })
+  )
+
+  scripted("a burst is one observation to a waiter that was away", (api) =>
+    Effect.gen(function* () {
+      api.pods = one
+      const [pod] = yield* trackListed(api, "one")
+      const watch = yield* PodWatch
+      const before = yield* watch.next(pod!.uid, undefined)
+      const burst = Array.from({ length: 50 }, (_, index) => frame("MODIFIED", at("one", 100 + index)))
+      api.send(...burst, frame("MODIFIED", at("one", 200, "Succeeded")), frame("ADDED", at("two", 201)))
+      const known = watch.find(({ name }) => name === "two")
+      yield* eventually("all was read", () => (Effect.runSync(known) === undefined ? undefined : true))
+      assert.strictEqual((yield* watch.next(pod!.uid, before)).view.phase, "Succeeded")
+    })
+  )
 })

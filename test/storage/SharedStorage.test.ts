@@ -46,9 +46,17 @@ describe("SharedStorage", () => {
   it.live("never replaces a state that the connector wrote, but does replace a broken one", () =>
     withStorage((root) =>
       Effect.gen(function* () {
+        const storage = yield* SharedStorage
+        const state = () => fs.readFileSync(path.join(root, "run/state.json"), "utf8")
+        yield* write("run", "state.json", `{"n":0}`, true)
+        // Its own file, that no connector has touched, may be brought up to date.
         yield* write("run", "state.json", `{"n":1}`, true)
+        assert.strictEqual(state(), `{"n":1}`)
+        assert.isFalse(yield* storage.isConnectors("run", "state.json"))
+        fs.writeFileSync(path.join(root, "run/state.json"), `{"n":"connector"}`)
+        assert.isTrue(yield* storage.isConnectors("run", "state.json"))
         yield* write("run", "state.json", `{"n":2}`, true)
-        assert.strictEqual(fs.readFileSync(path.join(root, "run/state.json"), "utf8"), `{"n":1}`)
+        assert.strictEqual(state(), `{"n":"connector"}`)
         fs.writeFileSync(path.join(root, "run/state.json"), `{"n":`)
         yield* write("run", "state.json", `{"n":3}`, true)
         assert.strictEqual(fs.readFileSync(path.join(root, "run/state.json"), "utf8"), `{"n":3}`)

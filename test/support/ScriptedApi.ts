@@ -77,3 +77,80 @@ export const scriptedApi = (answer: Answer) =>
     yield* Effect.promise(() => fs.writeFile(kubeconfigPath, JSON.stringify(kubeconfig)))
     return { kubeconfigPath, asked, connections: () => connections, open: () => open } satisfies ScriptedApi
   })
+
+interface ScriptedPod {
+  readonly metadata: { readonly name: string; readonly uid: string; readonly labels?: object }
+}
+
+export interface ScriptedPods {
+  readonly answer: Answer
+  /** What lists and reads know; a create adds to it, a delete takes away. */
+  pods: Array<ScriptedPod>
+  version: number
+  /** Answers instead, where it says that it did. */
+  instead: (asked: Asked, response: http.ServerResponse) => boolean
+  /** The version each watch asked from, in their order. */
+  readonly watched: Array<string>
+  /** Writes to the open watches; an object is a frame, a text stands as it is. */
+  readonly send: (...frames: ReadonlyArray<object | string>) => void
+  /** Ends the open watches: well, or as a broken connection. */
+  readonly endWatches: (how: "end" | "break") => void
+  readonly count: (method: string, pattern: RegExp) => number
+}
+
+/** The Pod API with watches that the test writes itself, frame by frame. */
+export const scriptedPods = (): ScriptedPods => {
+  const watches = new Set<http.ServerResponse>()
+  const calls: Array<Asked> = []
+  const self: ScriptedPods = {
+    pods: [],
+    version: 10,
+    instead: () => false,
+    watched: [],
+    send: (...frames) => {
+      for (const watch of watches)
+        for (const frame of frames)
+          watch.write(`${typeof frame === "string" ? frame : JSON.stringify(frame)}\n`)
+    },
+    endWatches: (how) => {
+      for (const watch of watches) {
+        if (how === "end") watch.end()
+        else watch.destroy()
+      }
+    },
+    count: (method, pattern) =>
+      calls.filter((asked) => asked.method === method && pattern.test(asked.url)).length,
+    answer: (asked, response) => {
+      calls.push(asked)
+      const { pathname, searchParams } = new URL(asked.url, "http://x")
+      if (searchParams.has("watch")) self.watched.push(searchParams.get("resourceVersion") ?? "")
+      if (self.instead(asked, response)) return
+      const name = /\/pods\/([^/]+)$/.exec(pathname)?.[1]
+      const found = self.pods.find(({ metadata }) => metadata.name === name)
+      if (searchParams.has("watch")) {
+        response.writeHead(200).flushHeaders()
+        watches.add(response)
+        response.once("close", () => watches.delete(response))
+      } else if (asked.method === "POST" && pathname.endsWith("/pods")) {
+        json(response, 201, self.pods[self.pods.push(createdFrom(asked, (self.version += 1))) - 1])
+      } else if (asked.method === "POST") {
+        json(response, 201, { status: { allowed: true } })
+      } else if (name === undefined) {
+        json(response, 200, { items: self.pods, metadata: { resourceVersion: String(self.version) } })
+      } else if (found === undefined) {
+        json(response, 404, { reason: "NotFound", message: `pods "${name}" not found` })
+      } else {
+        if (asked.method === "DELETE") self.pods = self.pods.filter((pod) => pod !== found)
+        json(response, 200, found)
+      }
+    }
+  }
+  return self
+}
+
+/** What the server makes of a create, as `POST` answers it. */
+export const createdFrom = ({ body }: Asked, version: number): ScriptedPod => {
+  const pod = JSON.parse(body) as ScriptedPod
+  const metadata = { ...pod.metadata, uid: `uid-${version}`, resourceVersion: String(version) }
+  return Object.assign(pod, { metadata, status: { phase: "Pending" } })
+}

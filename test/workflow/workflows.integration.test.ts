@@ -119,10 +119,10 @@ describe("a sync", () => {
   it("waits on its own queue, then its state is saved and returned", () =>
     withWorkers({}, async (calls) => {
       assert.deepStrictEqual(await execute("RunSyncWorkflow", 7), { n: 1 })
-      const params = `{"JobID":7,"WorkflowID":"w-${count}"}`
+      const id = `"JobID":7,"WorkflowID":"w-${count}"`
       assert.deepStrictEqual(calls, [
-        `SyncActivity on olake-syncs ${params}`,
-        `PostSyncActivity on olake ${params}`
+        `SyncActivity on olake-syncs {${id}}`,
+        `PostSyncActivity on olake-syncs {${id},"Began":true}`
       ])
     }))
 

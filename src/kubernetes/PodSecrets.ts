@@ -1,0 +1,39 @@
+/** Hands a job's encryption key to its Pod in a Secret that goes with the Pod. */
+import * as Effect from "effect/Effect"
+import type { Job } from "../olake/Job.ts"
+import type { KubernetesClient } from "./KubernetesClient.ts"
+import { ownSecret, SECRET_ANNOTATION } from "./PodSpec.ts"
+import type { PodView } from "./PodView.ts"
+
+export const make = (kubernetes: KubernetesClient["Service"]) => {
+  /** Only an answer is remembered, and only until a Secret is refused. */
+  let allowed: boolean | undefined
+  const mayCreate = Effect.suspend(() =>
+    allowed === undefined
+      ? kubernetes.mayI("create", "secrets").pipe(
+          Effect.tap((answer) => Effect.sync(() => void (allowed = answer))),
+          Effect.orElseSucceed(() => true)
+        )
+      : Effect.succeed(allowed)
+  )
+
+  /**
+   * After the Pod, so that the Secret can name it as owner; the kubelet waits for it. Where it is refused, the Pod
+   * fails by itself with the kubelet's words (CreateContainerConfigError).
+   */
+  const give = (job: Job, pod: PodView) => {
+    const name = pod.annotations[SECRET_ANNOTATION]
+    if (name === undefined) return Effect.void
+    return kubernetes.createSecret(ownSecret(job, name, pod, kubernetes.namespace)).pipe(
+      Effect.catchIf(
+        (error) => !error.isTransient,
+        (error) => {
+          allowed = undefined
+          return Effect.logWarning(`the Pod's Secret was refused: ${error.message}`)
+        }
+      )
+    )
+  }
+
+  return { mayCreate, give }
+}

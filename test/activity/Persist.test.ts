@@ -1,0 +1,114 @@
+/** The end of a sync as a program: what is saved, what is waited for, what is given up. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { persist } from "../../src/activity/Persist.ts"
+import { DatabaseError, Jobs } from "../../src/database/Jobs.ts"
+import { KubernetesError } from "../../src/kubernetes/KubernetesError.ts"
+import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
+import { InvalidFile } from "../../src/storage/JsonFile.ts"
+import { SharedStorage } from "../../src/storage/SharedStorage.ts"
+import { StorageError } from "../../src/storage/StorageError.ts"
+
+const run = { temporalNamespace: "default", taskQueue: "q", workflowId: "w-1", runId: "r-1" }
+const activity = { run, attempt: 1, scheduledAt: 0 }
+const text = `{"lsn":1}`
+const state = Effect.succeed(Option.some({ text, value: { lsn: 1 } }))
+
+type Storage = Partial<SharedStorage["Service"]>
+
+const ending = (over: {
+  readonly storage?: Storage
+  readonly save?: Effect.Effect<boolean, DatabaseError>
+  readonly stop?: Effect.Effect<boolean, KubernetesError>
+  readonly began?: boolean
+}) => {
+  const saved: Array<string> = []
+  const storage = {
+    hasDirectory: () => Effect.succeed(true),
+    readJson: () => state,
+    isConnectors: () => Effect.succeed(true),
+    ...over.storage
+  }
+  const layer = Layer.mergeAll(
+    Layer.mock(PodRunner, { stop: () => over.stop ?? Effect.succeed(false) }),
+    Layer.mock(SharedStorage, storage),
+    Layer.mock(Jobs, {
+      saveState: (_, given) => Effect.suspend(() => (saved.push(given), over.save ?? Effect.succeed(true)))
+    })
+  )
+  const params = { JobID: 7, WorkflowID: "w-1", Began: over.began ?? true }
+  return { saved, result: persist(params, activity).pipe(Effect.provide(layer)) }
+}
+
+const database = (code: string) =>
+  new DatabaseError({ operation: "save", reason: "X", detail: code, code, isRetryable: false })
+const storageTrouble = new StorageError({
+  operation: "read",
+  path: "/data",
+  reason: "PermissionDenied",
+  detail: ""
+})
+
+describe("the end of a sync", () => {
+  it.effect("saves what the connector left, as it is", () =>
+    Effect.gen(function* () {
+      const { saved, result } = ending({ stop: Effect.succeed(true) })
+      assert.deepStrictEqual(yield* result, { finished: true, saved: true, state: { lsn: 1 } })
+      assert.deepStrictEqual(saved, [text])
+    })
+  )
+
+  it.effect("saves nothing that the worker itself had put there: the database may have something newer", () =>
+    Effect.gen(function* () {
+      const { saved, result } = ending({ storage: { isConnectors: () => Effect.succeed(false) } })
+      assert.deepStrictEqual(yield* result, { finished: false, saved: false, state: {} })
+      assert.deepStrictEqual(saved, [])
+    })
+  )
+
+  const waits: ReadonlyArray<readonly [string, Parameters<typeof ending>[0]]> = [
+    ["a directory that must be there", { storage: { hasDirectory: () => Effect.succeed(false) } }],
+    ["a storage that refuses", { storage: { readJson: () => Effect.fail(storageTrouble) } }],
+    ["a Postgres of another password or without its table", { save: Effect.fail(database("42P01")) }],
+    [
+      "an API server that refuses the delete",
+      {
+        stop: Effect.fail(
+          new KubernetesError({ operation: "delete Pod", status: 422, reason: "Invalid", detail: "" })
+        )
+      }
+    ]
+  ]
+  for (const [what, over] of waits) {
+    it.effect(`waits for ${what}`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(ending(over).result)
+        assert.strictEqual(error._tag, "StateUnsaved")
+        assert.isTrue(error.isRetryable)
+      })
+    )
+  }
+
+  it.effect("has nothing to save where the run never began", () =>
+    Effect.gen(function* () {
+      const { result } = ending({ began: false, storage: { hasDirectory: () => Effect.succeed(false) } })
+      assert.isFalse((yield* result).saved)
+    })
+  )
+
+  it.effect("gives up a state that is none, and one that Postgres cannot hold", () =>
+    Effect.gen(function* () {
+      const broken = Effect.fail(new InvalidFile({ path: "/data/state.json", problem: "is empty" }))
+      for (const over of [
+        { storage: { readJson: () => broken } },
+        { save: Effect.fail(database("22P05")) }
+      ]) {
+        const error = yield* Effect.flip(ending(over).result)
+        assert.strictEqual(error._tag, "InvalidState")
+        assert.isFalse(error.isRetryable)
+      }
+    })
+  )
+})

@@ -1,0 +1,255 @@
+/** What becomes of a Pod whose create, end or name is in doubt; the server is scripted where its timing counts. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { adoptionOf } from "../../src/kubernetes/PodAdoption.ts"
+import { KubernetesClient } from "../../src/kubernetes/KubernetesClient.ts"
+import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
+import * as PodSpec from "../../src/kubernetes/PodSpec.ts"
+import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
+import type { Job } from "../../src/olake/Job.ts"
+import { eventually } from "../dev/support.ts"
+import { aPod } from "../support/PodBuilder.ts"
+import { createdFrom, json, scriptedApi, scriptedPods, type ScriptedPods } from "../support/ScriptedApi.ts"
+import { testConfigLayer } from "../support/TestConfig.ts"
+
+const run = { temporalNamespace: "default", taskQueue: "q", workflowId: "w-1", runId: "r-1" }
+const check: Job = {
+  operation: "check",
+  connector: "postgres",
+  version: "v1",
+  args: ["check"],
+  secretKey: undefined,
+  directory: "w-1",
+  files: [],
+  jobId: 0,
+  run,
+  timeout: Duration.hours(1),
+  askedAt: Date.now()
+}
+const sync: Job = { ...check, operation: "sync", jobId: 7, timeout: Duration.hours(700) }
+
+const test = (
+  title: string,
+  program: (api: ScriptedPods) => Effect.Effect<void, unknown, PodRunner | PodWatch | Scope.Scope>
+) =>
+  it.live(title, () =>
+    Effect.gen(function* () {
+      const api = scriptedPods()
+      const { kubeconfigPath } = yield* scriptedApi(api.answer)
+      const layer = PodRunner.layer.pipe(
+        Layer.provideMerge(PodWatch.layer),
+        Layer.provide(KubernetesClient.layer),
+        Layer.provide(testConfigLayer({ kubernetes: { kubeconfig: kubeconfigPath } }))
+      )
+      yield* Effect.provide(Effect.scoped(program(api)), layer)
+    }).pipe(Effect.scoped, Effect.timeout("25 seconds"))
+  )
+
+const runScoped = (job: Job) => Effect.scoped(Effect.flatMap(PodRunner, (pods) => pods.run(job, Effect.void)))
+const adopt = (job: Job = sync, prepare: Effect.Effect<void> = Effect.void) =>
+  Effect.flatMap(PodRunner, (pods) => pods.adopt(job, { prepare, isOpen: () => Effect.succeed(false) }))
+const stop = Effect.flatMap(PodRunner, (pods) => pods.stop(sync))
+
+const creates = (api: ScriptedPods) => api.count("POST", /\/pods\?/)
+const deletes = (api: ScriptedPods) => api.count("DELETE", /\/pods\//)
+const isPodCreate = (method: string, url: string) => method === "POST" && url.includes("/pods?")
+const watching = (api: ScriptedPods) =>
+  eventually("the watch is open", () => (api.watched.length > 0 ? true : undefined))
+
+const endedWell = (pod: ScriptedPods["pods"][number]): ScriptedPods["pods"][number] =>
+  Object.assign(structuredClone(pod), {
+    status: {
+      phase: "Succeeded",
+      containerStatuses: [{ name: "connector", state: { terminated: { exitCode: 0, reason: "Completed" } } }]
+    }
+  })
+
+/** As soon as a Pod is known, it ends well. */
+const endWell = (api: ScriptedPods) =>
+  Effect.gen(function* () {
+    yield* eventually("there is a Pod", () => (api.pods.length > 0 ? true : undefined))
+    api.pods = api.pods.map(endedWell)
+    yield* watching(api)
+    yield* eventually("its end is heard of", () => {
+      const [pod] = api.pods
+      if (pod === undefined) return true
+      api.send({
+        type: "MODIFIED",
+        object: { ...pod, metadata: { ...pod.metadata, resourceVersion: "999" } }
+      })
+      return undefined
+    })
+  })
+
+describe("adoptionOf", () => {
+  const ours = aPod().labelled({ [PodSpec.KEY_LABEL]: "key" })
+  it("goes by the label, then by the key, then by the deletion", () => {
+    assert.strictEqual(adoptionOf(ours.view(), "key"), "ours")
+    assert.strictEqual(adoptionOf(ours.exited(0).phase("Succeeded").view(), "key"), "ours")
+    assert.strictEqual(adoptionOf(ours.deleted().view(), "key"), "oursEnding")
+    assert.strictEqual(adoptionOf(ours.view(), "other"), "otherRun")
+    assert.strictEqual(adoptionOf(ours.deleted().view(), "other"), "otherRun")
+    assert.strictEqual(adoptionOf(aPod().view(), "key"), "otherRun")
+    const foreign = ours.labelled({ "app.kubernetes.io/managed-by": "Helm" })
+    assert.strictEqual(adoptionOf(foreign.view(), "key"), "notManaged")
+  })
+})
+
+describe("a create in doubt", () => {
+  test("made, but its answer is lost: found by its name, one Pod, cleaned up", (api) =>
+    Effect.gen(function* () {
+      api.instead = (asked, response) => {
+        if (!isPodCreate(asked.method, asked.url)) return false
+        api.pods.push(createdFrom(asked, 11))
+        response.destroy()
+        return true
+      }
+      yield* Effect.forkChild(endWell(api))
+      assert.isUndefined((yield* runScoped(check)).failure)
+      assert.deepStrictEqual([creates(api), deletes(api), api.pods.length], [1, 1, 0])
+    }))
+
+  test("made after its waiter was interrupted: it is waited for, then deleted", (api) =>
+    Effect.gen(function* () {
+      api.instead = (asked, response) => {
+        if (!isPodCreate(asked.method, asked.url)) return false
+        setTimeout(() => {
+          const made = createdFrom(asked, 11)
+          api.pods.push(made)
+          json(response, 201, made)
+        }, 150)
+        return true
+      }
+      const fiber = yield* Effect.forkChild(runScoped(check))
+      yield* eventually("it is asked for", () => (creates(api) === 1 ? true : undefined))
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual([creates(api), deletes(api), api.pods.length], [1, 1, 0])
+    }))
+
+  test("a conflict over the namespace's quota is tried again", (api) =>
+    Effect.gen(function* () {
+      let refused = 0
+      const message = `Operation cannot be fulfilled on resourcequotas "jobs": the object has been modified; please apply your changes to the latest version and try again`
+      api.instead = ({ method, url }, response) => {
+        if (!isPodCreate(method, url) || (refused += 1) > 1) return false
+        json(response, 409, { reason: "Conflict", message })
+        return true
+      }
+      yield* Effect.forkChild(endWell(api))
+      assert.isUndefined((yield* runScoped(check)).failure)
+      assert.deepStrictEqual([creates(api), deletes(api)], [2, 1])
+    }))
+
+  test("one that is never taken ends with the server's own words", (api) =>
+    Effect.gen(function* () {
+      api.instead = ({ method, url }, response) => {
+        if (!isPodCreate(method, url)) return false
+        const body = { reason: "InternalError", message: "failed calling webhook" }
+        json(response, 500, body, { "retry-after": "0.01" })
+        return true
+      }
+      const error = yield* Effect.flip(runScoped(check))
+      assert.strictEqual(error._tag, "KubernetesError")
+      assert.include(error.message, "failed calling webhook")
+      assert.deepStrictEqual([creates(api), deletes(api)], [5, 0])
+    }))
+
+  test("one that the watch does not know yet is adopted by its name (409)", (api) =>
+    Effect.gen(function* () {
+      yield* Effect.flatMap(PodWatch, ({ synced }) => synced)
+      api.instead = (asked, response) => {
+        if (!isPodCreate(asked.method, asked.url)) return false
+        api.pods.push(createdFrom(asked, 11))
+        json(response, 409, { reason: "AlreadyExists", message: "already exists" })
+        return true
+      }
+      yield* Effect.forkChild(endWell(api))
+      assert.isUndefined((yield* adopt()).failure)
+      assert.deepStrictEqual([creates(api), deletes(api)], [1, 0])
+    }))
+
+  test("somebody else's is left alone (409)", (api) =>
+    Effect.gen(function* () {
+      yield* Effect.flatMap(PodWatch, ({ synced }) => synced)
+      api.pods = [{ metadata: { name: PodSpec.nameOf(check), uid: "uid-x", labels: { app: "other" } } }]
+      api.instead = ({ method, url }, response) => {
+        if (!isPodCreate(method, url)) return false
+        json(response, 409, { reason: "AlreadyExists", message: "already exists" })
+        return true
+      }
+      assert.strictEqual((yield* Effect.flip(runScoped(check)))._tag, "NameConflict")
+      assert.deepStrictEqual([deletes(api), api.pods.length], [0, 1])
+    }))
+})
+
+describe("a Pod that is going", () => {
+  const mine = (over: object = {}) => ({
+    metadata: {
+      name: PodSpec.nameOf(sync),
+      uid: "uid-first",
+      resourceVersion: "5",
+      labels: {
+        "app.kubernetes.io/managed-by": "olake-workers",
+        [PodSpec.KEY_LABEL]: PodSpec.keyOf(run, "sync")
+      },
+      ...over
+    },
+    status: { phase: "Running" }
+  })
+  const going = mine({ deletionTimestamp: "2026-11-23T17:00:30Z", deletionGracePeriodSeconds: 30 })
+  const leave = (api: ScriptedPods) => {
+    api.pods = []
+    const metadata = { ...going.metadata, resourceVersion: "20" }
+    api.send({ type: "DELETED", object: { ...going, metadata } })
+  }
+
+  test("ours: no other is made until it is gone", (api) =>
+    Effect.gen(function* () {
+      api.pods = [going]
+      let prepared = 0
+      const fiber = yield* Effect.forkChild(
+        adopt(
+          sync,
+          Effect.sync(() => void (prepared += 1))
+        )
+      )
+      yield* watching(api)
+      assert.deepStrictEqual([creates(api), prepared], [0, 0])
+      leave(api)
+      yield* endWell(api).pipe(Effect.forkChild)
+      assert.isUndefined((yield* Fiber.join(fiber)).failure)
+      assert.deepStrictEqual([creates(api), prepared, deletes(api)], [1, 1, 0])
+    }))
+
+  test("a stop waits for it, and asks no second time", (api) =>
+    Effect.gen(function* () {
+      api.pods = [going]
+      const fiber = yield* Effect.forkChild(stop)
+      yield* watching(api)
+      assert.isUndefined(fiber.pollUnsafe())
+      leave(api)
+      yield* Fiber.join(fiber)
+      assert.strictEqual(deletes(api), 0)
+    }))
+
+  test("a stop asks once, and is done when it is gone, not when it is asked", (api) =>
+    Effect.gen(function* () {
+      api.pods = [mine()]
+      api.instead = ({ method }, response) => {
+        if (method !== "DELETE") return false
+        json(response, 200, {})
+        return true
+      }
+      const fiber = yield* Effect.forkChild(stop)
+      yield* watching(api)
+      yield* eventually("it was asked to go", () => (deletes(api) === 1 ? true : undefined))
+      assert.isUndefined(fiber.pollUnsafe())
+      leave(api)
+      assert.isFalse(yield* Fiber.join(fiber))
+      assert.strictEqual(deletes(api), 1)
+    }))
+})
