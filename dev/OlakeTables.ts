@@ -97,6 +97,21 @@ export const olakeTables = Effect.fnUntraced(function* (mode: string, version: T
         "'shop to files', '1-hours', TRUE, $1::int, $2::int, $3::text::jsonb, $4::text::jsonb, $5",
         [row.source, row.destination, row.streams, row.state ?? "{}", row.project ?? "123"]
       ),
+    setActive: (id: number, active: boolean) =>
+      sql.unsafe(`UPDATE "olake-${mode}-job" SET active = $2 WHERE id = $1::int`, [id, active]),
+    isActive: (id: number) =>
+      sql
+        .unsafe<{ readonly active: boolean }>(`SELECT active FROM "olake-${mode}-job" WHERE id = $1::int`, [
+          id
+        ])
+        .pipe(Effect.map((rows) => rows[0]?.active)),
+    /** Where a project's alerts go; v2 only. */
+    setWebhook: (project: string, url: string) =>
+      sql.unsafe(
+        `INSERT INTO "olake-${mode}-project-settings" (created_at, updated_at, project_id, webhook_alert_url)
+         VALUES (now(), now(), $1, $2) ON CONFLICT (project_id) DO UPDATE SET webhook_alert_url = $2`,
+        [project, url]
+      ),
     /** The job's state exactly as Postgres prints it; undefined if there is no such job. */
     jobState: (id: number) =>
       sql

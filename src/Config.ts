@@ -7,6 +7,7 @@ import * as Redacted from "effect/Redacted"
 import { hostname } from "node:os"
 import type { JobMapping } from "./config/JobMapping.ts"
 import { ConfigProblems, type Lookup, readGroup, type Values } from "./config/Load.ts"
+import { installationOf } from "./config/Installation.ts"
 import { otherKnown, settings } from "./config/settings.ts"
 import { prefixes, warningsFor } from "./config/UnknownVariables.ts"
 
@@ -14,6 +15,8 @@ type Raw = { readonly [G in keyof typeof settings]: Values<(typeof settings)[G]>
 
 export interface Settings extends Omit<Raw, "jobs"> {
   readonly jobs: Omit<Raw["jobs"], "mapping"> & { readonly mapping: JobMapping }
+  /** Which contract a bare job id belongs to, in schedules that name nothing else. */
+  readonly bareJobId: "first" | "second"
   /** What is odd but no reason not to start; for the log. */
   readonly warnings: ReadonlyArray<string>
 }
@@ -39,7 +42,18 @@ const amount = (quantity: string): number => {
   return unit === "m" ? Number(digits) / 1000 : Number(digits) * (unit.endsWith("i") ? 1024 : 1000) ** power
 }
 
-const crossProblems = ({ jobs }: Raw): ReadonlyArray<string> =>
+const crossProblems = (raw: Raw): ReadonlyArray<string> => [
+  ...limitProblems(raw),
+  ...certificateProblems(raw)
+]
+
+const certificateProblems = ({ temporal: { clientCert, clientKey } }: Raw): ReadonlyArray<string> => {
+  if ((clientCert === undefined) === (clientKey === undefined)) return []
+  const missing = clientCert === undefined ? "TEMPORAL_TLS_CLIENT_CERT_PATH" : "TEMPORAL_TLS_CLIENT_KEY_PATH"
+  return [`${missing}: is required beside the other file of the pair`]
+}
+
+const limitProblems = ({ jobs }: Raw): ReadonlyArray<string> =>
   (
     [
       ["JOB_CPU_LIMIT", jobs.cpuLimit, "JOB_CPU_REQUEST", jobs.cpuRequest],
@@ -60,7 +74,8 @@ const paddingWarnings = ({ database }: Raw): ReadonlyArray<string> => {
 }
 
 /** Reads every variable; `names` are all that are set, for warnings. */
-export const fromLookup = (lookup: Lookup, names: ReadonlyArray<string>): Settings | ConfigProblems => {
+export const fromLookup = (environment: Lookup, names: ReadonlyArray<string>): Settings | ConfigProblems => {
+  const { isChart, lookup, warnings } = installationOf(environment)
   const problems: Array<string> = []
   const groups = Object.entries(settings).map(
     ([key, group]) => [key, readGroup(group, lookup, problems)] as const
@@ -78,11 +93,19 @@ export const fromLookup = (lookup: Lookup, names: ReadonlyArray<string>): Settin
       serviceAccountName: serviceAccountName === "default" ? undefined : serviceAccountName,
       mapping: mapping?.mapping ?? new Map()
     },
-    warnings: [...(mapping?.problems ?? []), ...paddingWarnings(raw), ...warningsFor(names, known)]
+    bareJobId: isChart ? "second" : "first",
+    warnings: [
+      ...warnings,
+      ...(mapping?.problems ?? []),
+      ...paddingWarnings(raw),
+      ...warningsFor(names, known)
+    ]
   }
 }
 
-type DeepPartial<A> = { readonly [K in keyof A]?: Partial<A[K]> }
+type DeepPartial<A> = {
+  readonly [K in keyof A]?: A[K] extends string ? A[K] : Partial<A[K]>
+}
 
 /** Required settings of a worker that a host program or a test configures itself. */
 const STAND_INS: Readonly<Record<string, string>> = {
@@ -104,7 +127,7 @@ export const make = (given: DeepPartial<Omit<Settings, "warnings">> = {}): Setti
     const group = key as keyof typeof settings // SAFETY: a key of that very object
     return [group, { ...base[group], ...given[group] }] as const
   })
-  return { ...base, ...Object.fromEntries(groups) }
+  return { ...base, bareJobId: given.bareJobId ?? base.bareJobId, ...Object.fromEntries(groups) }
 }
 
 /** Names of the variables that are set below a prefix; the provider knows them as a tree split at each `_`. */

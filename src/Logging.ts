@@ -178,8 +178,10 @@ export const make = (
   colours: boolean
 ): Logger.Logger<unknown, void> => {
   const { password } = settings.database
-  const { secretKey } = settings.jobs
-  const masked = mask([password, ...(secretKey === undefined ? [] : [secretKey])].map(Redacted.value))
+  const optional = [settings.jobs.secretKey, settings.temporal.apiKey].filter(
+    (secret) => secret !== undefined
+  )
+  const masked = mask([password, ...optional].map(Redacted.value))
   const withStack = settings.logging.level === "debug" || settings.logging.level === "trace"
   const format = settings.logging.format === "json" ? asJson : asText(colours)
   let lost = 0

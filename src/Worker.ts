@@ -7,10 +7,14 @@ import * as Activities from "./activity/Activities.ts"
 import { Drain } from "./activity/Drain.ts"
 import { WorkerConfig } from "./Config.ts"
 import * as Database from "./database/Database.ts"
+import { Decryption } from "./database/Decryption.ts"
 import { Jobs } from "./database/Jobs.ts"
+import { Projects } from "./database/Projects.ts"
 import { KubernetesClient } from "./kubernetes/KubernetesClient.ts"
 import { PodRunner } from "./kubernetes/PodRunner.ts"
 import { PodWatch } from "./kubernetes/PodWatch.ts"
+import { SyncTelemetry } from "./notification/SyncTelemetry.ts"
+import { Webhook } from "./notification/Webhook.ts"
 import { SharedStorage } from "./storage/SharedStorage.ts"
 import { TemporalClient } from "./temporal/TemporalClient.ts"
 import { TemporalRuntime } from "./temporal/TemporalRuntime.ts"
@@ -69,7 +73,16 @@ export class Worker extends Context.Service<
     Layer.provideMerge(Layer.mergeAll(PodRunner.layer, Drain.layer)),
     Layer.provideMerge(PodWatch.layer),
     Layer.provideMerge(
-      Layer.mergeAll(KubernetesClient.layer, SharedStorage.layer, TemporalClient.layer, Jobs.layer)
+      Layer.mergeAll(
+        KubernetesClient.layer,
+        SharedStorage.layer,
+        TemporalClient.layer,
+        Jobs.layer,
+        Projects.layer,
+        Decryption.layer,
+        Webhook.layer,
+        SyncTelemetry.layer
+      )
     ),
     Layer.provideMerge(TemporalRuntime.layer),
     Layer.provide(NodeFileSystem.layer)

@@ -134,7 +134,20 @@ describe("what is wrong", () => {
     ["MAX_CONCURRENT_ACTIVITIES", "1.5"],
     ["HEALTH_PORT", "http"],
     ["LOG_LEVEL", "loud"],
-    ["LOG_FORMAT", "xml"]
+    ["LOG_FORMAT", "xml"],
+    ["LOG_RETENTION_PERIOD", "0"],
+    ["TEMPORAL_EXTERNAL", "perhaps"],
+    ["TEMPORAL_ENABLE_TLS", "yes"],
+    ["TEMPORAL_TLS_CLIENT_CERT_PATH", "cert.pem"],
+    ["TEMPORAL_TLS_CLIENT_KEY_PATH", "key.pem"],
+    ["TEMPORAL_TLS_SERVER_CA_CERT_PATH", "ca.pem"],
+    ["TEMPORAL_RETENTION_PERIOD", "a week"],
+    ["POD_SECURITY_CONTEXT", "[1]"],
+    ["OLAKE_JOB_POD_ANNOTATIONS", `{"a b":"c"}`],
+    ["JOB_STORAGE_PROBE", "often"],
+    ["OLAKE_KMS_ENDPOINT", "kms:443"],
+    ["TELEMETRY_DISABLED", "maybe"],
+    ["OLAKE_CALLBACK_URL", "olake-ui"]
   ]
   for (const [variable, value] of wrong) {
     it(`${variable}=${value} is one line that names it`, () => {
@@ -149,6 +162,8 @@ describe("what is wrong", () => {
     const anyText = [
       "TEMPORAL_NAMESPACE",
       "TEMPORAL_TASK_QUEUE",
+      "TEMPORAL_API_KEY",
+      "TEMPORAL_TLS_SERVER_NAME",
       "DB_HOST",
       "DB_NAME",
       "DB_USER",
@@ -251,7 +266,6 @@ describe("what is odd", () => {
         POD_NAMESPACE: "olake",
         TEMPORAL_SERVICE_HOST: "1.2.3.4",
         DB_PORT_5432_TCP: "tcp://1.2.3.4:5432",
-        OLAKE_CALLBACK_URL: "http://x",
         OLAKE_UI_PORT: "tcp://1.2.3.4:8000",
         OLAKE_UI_PORT_8000_TCP_ADDR: "1.2.3.4",
         OLAKE_WORKERS_SERVICE_HOST: "1.2.3.4",

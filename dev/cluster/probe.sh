@@ -3,12 +3,17 @@
 # Arguments, files and lines are those of OLake's own connectors.
 
 command=$1
+arguments=$*
 config_file=
 destination_file=
+streams_file=
+difference_file=
 while [ $# -gt 0 ]; do
   case $1 in
     --config) config_file=$2; shift ;;
     --destination) destination_file=$2; shift ;;
+    --streams | --catalog) streams_file=$2; shift ;;
+    --difference) difference_file=$2; shift ;;
   esac
   shift
 done
@@ -61,11 +66,20 @@ write_stats() {
   printf '{"Writer Threads":1,"Synced Records":3,"Bytes Read":96,"Speed":"3.00 rps","Seconds Elapsed":"1.00","Estimated Remaining Time":"0 s","Memory Usage Bytes":1048576,"CPU Utilization":1}' >"$folder/stats.json"
 }
 
+# Keys of encryption are nobody's business.
+log debug "\"called with: $(printf '%s' "$arguments" | sed 's/--encryption-key [^ ]*/--encryption-key .../; s/"/\\"/g')\""
+
+# What the second file of streams has and the first has not, roughly; beside the first.
+write_difference() {
+  cp "$difference_file" "$(dirname "$streams_file")/difference_streams.json"
+}
+
 scenario=ok
 if [ -n "$main_file" ]; then scenario=$(text_field scenario); fi
 if [ "$scenario" = ok ]; then
   case $command in
-    check | discover | sync) scenario=ok-$command ;;
+    discover) if [ -n "$difference_file" ]; then scenario=ok-difference; else scenario=ok-discover; fi ;;
+    check | sync) scenario=ok-$command ;;
     clear-destination) scenario=ok-sync ;;
     spec) scenario=ok-spec ;;
   esac
@@ -73,6 +87,7 @@ fi
 
 case $scenario in
   ok-spec) echo '{"jsonschema":{},"uischema":{}}' ;;
+  ok-difference) write_difference ;;
   ok-check) connection_succeeded ;;
   ok-discover) write_catalog ;;
   ok-sync)

@@ -1,25 +1,81 @@
 /** Every activity this worker registers, by Temporal activity type. Workflows import its type only. */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Semaphore from "effect/Semaphore"
+import { WorkerConfig } from "../Config.ts"
 import { DiscoverParams, PersistParams, SyncParams, TestParams } from "../olake/ActivityParams.ts"
+import {
+  AlertParams,
+  ClearEnded,
+  ClearRequest,
+  DirectRequest,
+  StopParams,
+  SyncEnded,
+  SyncRequest
+} from "../olake/ExecutionRequest.ts"
 import * as ActivityBoundary from "./ActivityBoundary.ts"
+import { alert } from "./Alert.ts"
+import { clear } from "./Clear.ts"
 import { discover } from "./Discover.ts"
+import { execute } from "./Execute.ts"
 import { persist } from "./Persist.ts"
+import { postClear } from "./PostClear.ts"
+import { stop } from "./Stop.ts"
 import { sync } from "./Sync.ts"
 import { test } from "./Test.ts"
+import { logDirectoryOf } from "./WorkerLog.ts"
 
-const toTheEnd = { detachesOnDrain: false }
-const detaches = { detachesOnDrain: true }
+/** The first contract's keys are Go-cased. */
+const isFirst = (wire: unknown): boolean => Predicate.hasProperty(wire, "JobID")
 
-export const make = Effect.all({
-  DiscoverCatalogActivity: ActivityBoundary.make(
-    "DiscoverCatalogActivity",
-    DiscoverParams,
-    discover,
-    toTheEnd
-  ),
-  TestConnectionActivity: ActivityBoundary.make("TestConnectionActivity", TestParams, test, toTheEnd),
-  SyncActivity: ActivityBoundary.make("SyncActivity", SyncParams, sync, detaches),
-  PostSyncActivity: ActivityBoundary.make("PostSyncActivity", PersistParams, persist, toTheEnd)
+const isClear = (wire: unknown): boolean =>
+  Predicate.hasProperty(wire, "command") && wire.command === "clear-destination"
+
+const logDirectory = logDirectoryOf
+const waits = { detachesOnDrain: true, logDirectory }
+const toTheEnd = { detachesOnDrain: false, logDirectory }
+
+export const make = Effect.gen(function* () {
+  const turns = yield* Semaphore.make((yield* WorkerConfig).concurrency.activities)
+  const inTurn = { ...toTheEnd, turns }
+  return yield* Effect.all({
+    DiscoverCatalogActivity: ActivityBoundary.make(
+      "DiscoverCatalogActivity",
+      DiscoverParams,
+      discover,
+      inTurn
+    ),
+    TestConnectionActivity: ActivityBoundary.make("TestConnectionActivity", TestParams, test, inTurn),
+    SyncActivity: ActivityBoundary.make(
+      "SyncActivity",
+      (wire) => (isFirst(wire) ? SyncParams : SyncRequest),
+      sync,
+      waits
+    ),
+    PostSyncActivity: ActivityBoundary.make(
+      "PostSyncActivity",
+      (wire) => (isFirst(wire) ? PersistParams : SyncEnded),
+      persist,
+      toTheEnd
+    ),
+    ExecuteActivity: Effect.map(
+      Effect.all({
+        direct: ActivityBoundary.make("ExecuteActivity", DirectRequest, execute, inTurn),
+        clearing: ActivityBoundary.make("ExecuteActivity", ClearRequest, clear, waits)
+      }),
+      ({ direct, clearing }) =>
+        (wire: unknown) =>
+          isClear(wire) ? clearing(wire) : direct(wire)
+    ),
+    PostClearActivity: ActivityBoundary.make("PostClearActivity", ClearEnded, postClear, toTheEnd),
+    StopActivity: ActivityBoundary.make("StopActivity", StopParams, stop, toTheEnd),
+    SendWebhookNotificationActivity: ActivityBoundary.make(
+      "SendWebhookNotificationActivity",
+      AlertParams,
+      alert,
+      toTheEnd
+    )
+  })
 })
 
 export type Activities = Effect.Success<typeof make>

@@ -11,11 +11,15 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
+import { identity } from "effect/Function"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import type * as Semaphore from "effect/Semaphore"
 import { WorkerConfig } from "../Config.ts"
 import type { RunIdentity } from "../olake/Job.ts"
+import type { SharedStorage } from "../storage/SharedStorage.ts"
 import { Drain } from "./Drain.ts"
+import { keepingLog } from "./WorkerLog.ts"
 
 /** What an error must say about itself to leave an activity; one without it does not compile. */
 export interface ActivityError extends Error {
@@ -43,9 +47,18 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>()("Invali
   readonly isRetryable = false
 }
 
+/** This worker stops before the activity had its turn. */
+class WorkerStopping extends Schema.TaggedError<WorkerStopping>()("WorkerStopping", {}) {
+  readonly isRetryable = true
+}
+
 export interface BoundaryOptions {
   /** Whether a worker's stop ends the program at once; it must then leave everything for the next attempt. */
   readonly detachesOnDrain: boolean
+  /** Of which the program takes one; without, it begins at once. */
+  readonly turns?: Semaphore.Semaphore
+  /** The directory in which what the program logs is kept too, by what came and the workflow's id. */
+  readonly logDirectory?: (wire: unknown, workflowId: string) => string | undefined
 }
 
 const HEARTBEAT = "5 seconds"
@@ -124,7 +137,9 @@ const failureOf = (
   // A cancelled activity must say so, whatever else went wrong meanwhile: else the run ends Failed, not Canceled.
   if (cancellationDetails?.cancelRequested === true) return cancellationSignal.reason
   const error = Cause.findErrorOption(cause)
-  if (Option.isSome(error)) return toFailure(error.value)
+  if (Option.isSome(error)) {
+    return error.value instanceof WorkerStopping ? detached() : toFailure(error.value)
+  }
   if (Cause.hasInterruptsOnly(cause)) {
     if (drain.aborted || cancellationDetails?.workerShutdown === true) return detached()
     if (cancellationSignal.aborted) return cancellationSignal.reason
@@ -132,14 +147,38 @@ const failureOf = (
   return defectFailure(cause)
 }
 
+/** Waits for a turn without holding up a cancel, or a stop of this worker. */
+const inTurn = <A, E, R>(
+  turns: Semaphore.Semaphore,
+  drain: AbortSignal,
+  program: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | WorkerStopping, R> => {
+  const stopping = Effect.callback<never, WorkerStopping>((resume) => {
+    const stop = () => resume(Effect.fail(new WorkerStopping()))
+    if (drain.aborted) stop()
+    else drain.addEventListener("abort", stop, { once: true })
+    return Effect.sync(() => drain.removeEventListener("abort", stop))
+  })
+  return Effect.uninterruptibleMask((restore) =>
+    restore(Effect.raceFirst(turns.take(1), stopping)).pipe(
+      Effect.andThen(Effect.ensuring(restore(program), turns.release(1)))
+    )
+  )
+}
+
+/** The request's schema, where several requests share an activity: chosen by what came. */
+export type RequestSchema<I, RD> =
+  | Schema.Codec<I, unknown, RD>
+  | ((wire: unknown) => Schema.Codec<I, unknown, RD>)
+
 export const make = <I, RD, A, E extends ActivityError, R>(
   type: string,
-  request: Schema.Codec<I, unknown, RD>,
+  request: RequestSchema<I, RD>,
   program: (request: I, run: ActivityRun) => Effect.Effect<A, E, R>,
   options: BoundaryOptions
-): Effect.Effect<(wire: unknown) => Promise<A>, never, R | RD | Drain | WorkerConfig> =>
+): Effect.Effect<(wire: unknown) => Promise<A>, never, R | RD | Drain | SharedStorage | WorkerConfig> =>
   Effect.gen(function* () {
-    const services = yield* Effect.context<R | RD | Drain | WorkerConfig>()
+    const services = yield* Effect.context<R | RD | Drain | SharedStorage | WorkerConfig>()
     const drain = (yield* Drain).signal
     const { taskQueue } = (yield* WorkerConfig).temporal
     return async (wire: unknown): Promise<A> => {
@@ -148,10 +187,14 @@ export const make = <I, RD, A, E extends ActivityError, R>(
       const signals = options.detachesOnDrain
         ? [context.cancellationSignal, drain]
         : [context.cancellationSignal]
-      const activity = decode(request, wire).pipe(
-        Effect.flatMap((decoded) => program(decoded, run)),
+      const schema = Schema.isSchema(request) ? request : request(wire)
+      const decoded = decode(schema, wire).pipe(Effect.flatMap((known) => program(known, run)))
+      const { turns } = options
+      const logDirectory = options.logDirectory?.(wire, run.run.workflowId)
+      const activity = (turns === undefined ? decoded : inTurn(turns, drain, decoded)).pipe(
         Effect.raceFirst(beat(context)),
         Effect.tapCause((cause) => report(type, cause)),
+        logDirectory === undefined ? identity : keepingLog(logDirectory),
         Effect.annotateLogs({
           workflowId: run.run.workflowId,
           runId: run.run.runId,
@@ -169,5 +212,6 @@ const report = (type: string, cause: Cause.Cause<ActivityError>): Effect.Effect<
   if (Cause.hasInterruptsOnly(cause)) return Effect.logInfo(`${type} was interrupted`)
   const error = Cause.findError(cause)
   if (Result.isFailure(error)) return Effect.logError(`${type} met a bug`, cause)
+  if (error.success instanceof WorkerStopping) return Effect.logInfo(`${type} is left for another worker`)
   return Effect.logWarning(`${type} failed: ${error.success.message}`)
 }

@@ -9,21 +9,21 @@ import { SharedStorage } from "../storage/SharedStorage.ts"
 import type { ActivityRun } from "./ActivityBoundary.ts"
 import { explain } from "./Explain.ts"
 import { bounded } from "./ResultSize.ts"
-import { ResultMissing, shortRun } from "./ShortRun.ts"
+import { ofParams, ResultMissing, shortRun } from "./ShortRun.ts"
 
 export const discover = Effect.fn("activity.discover")(
   function* (params: DiscoverParams, activity: ActivityRun) {
     const { jobs, timeouts } = yield* WorkerConfig
     const storage = yield* SharedStorage
     const { job, exit } = yield* shortRun(
-      "discover",
-      params,
-      Connector.discover(params, jobs.secretKey),
-      activity,
       {
+        ...ofParams(params),
+        operation: "discover",
+        command: Connector.discover(params, jobs.secretKey),
         timeout: timeouts.discover,
         variable: "TIMEOUT_ACTIVITY_DISCOVER"
-      }
+      },
+      activity
     )
     if (exit.failure !== undefined) return yield* yield* explain(exit, exit.failure, job)
     const catalog = yield* storage.readJson(job.directory, STREAMS_FILE)

@@ -5,14 +5,19 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { type DatabaseError, Jobs } from "../database/Jobs.ts"
+import { Jobs } from "../database/Jobs.ts"
+import type { DatabaseError } from "../database/Query.ts"
 import { PodRunner } from "../kubernetes/PodRunner.ts"
+import { SyncTelemetry } from "../notification/SyncTelemetry.ts"
 import type { PersistParams } from "../olake/ActivityParams.ts"
+import { PRIVATE_FILES } from "../olake/Connector.ts"
+import type { ClearEnded, SyncEnded } from "../olake/ExecutionRequest.ts"
 import { ofSync, STATE_FILE } from "../olake/Workdir.ts"
 import type { JsonFile } from "../storage/JsonFile.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
-import { type ActivityRun, InvalidRequest } from "./ActivityBoundary.ts"
+import type { ActivityRun } from "./ActivityBoundary.ts"
 import { LARGEST_RESULT } from "./ResultSize.ts"
+import { requireOwn } from "./WriterRun.ts"
 
 /** The state cannot be saved now; worth waiting for, whatever the reason. */
 export class StateUnsaved extends Schema.TaggedError<StateUnsaved>()("StateUnsaved", {
@@ -42,6 +47,10 @@ export interface Persisted {
   readonly saved: boolean
   /** What was saved, where Temporal can carry it. */
   readonly state: JsonFile["value"]
+  /** Path of the file with the state, for the second contract. */
+  readonly response?: string
+  /** What people should know besides, where the run did not complete. */
+  readonly remark?: string
 }
 
 /** Whatever keeps a state from being saved may be repaired: only a state that is none is given up. */
@@ -77,28 +86,75 @@ const leftState = Effect.fnUntraced(
   Effect.catchTag("StorageError", untilItWorks)
 )
 
+export interface Ending {
+  readonly operation: "sync" | "clear-destination"
+  readonly jobId: number
+  readonly began: boolean
+  /** Whether the row's job counts as active from now on, as the first contract has it. */
+  readonly activates: boolean
+}
+
+/** Ends a writer's Pod, and saves what it has left. */
+export const endWriter = Effect.fnUntraced(function* (ending: Ending, { run }: ActivityRun) {
+  const { operation, jobId, began, activates } = ending
+  const jobs = yield* Jobs
+  const pods = yield* PodRunner
+  const finished = yield* pods
+    .stop({ operation, jobId, run })
+    .pipe(Effect.catchTag("KubernetesError", untilItWorks))
+  const state = yield* leftState(jobId, ofSync(run.workflowId), began)
+  if (Option.isNone(state)) return { finished, saved: false, state: {} } satisfies Persisted
+  const saved = yield* jobs
+    .saveState(jobId, state.value.text, { activates })
+    .pipe(Effect.catchTag("DatabaseError", (error) => refused(jobId, error)))
+  yield* saved
+    ? Effect.logInfo("state saved")
+    : Effect.logWarning(`job ${jobId} is no longer in the database: its state was not saved`)
+  const fits = Buffer.byteLength(state.value.text) <= LARGEST_RESULT
+  return { finished, saved, state: fits ? state.value.value : {} } satisfies Persisted
+})
+
+const ofJob = Effect.fnUntraced(function* (params: PersistParams, activity: ActivityRun) {
+  yield* requireOwn("WorkflowID", params.WorkflowID, activity)
+  const ending = { operation: "sync", jobId: params.JobID, began: params.Began, activates: true } as const
+  return yield* endWriter(ending, activity)
+})
+
+/** For the second contract: the result names the file, and configs in clear text go. */
+export const endRequest = Effect.fnUntraced(function* (
+  request: SyncEnded | ClearEnded,
+  activity: ActivityRun
+) {
+  const storage = yield* SharedStorage
+  const { job_id: jobId, workflow_id: workflowId, command: operation, began } = request
+  yield* requireOwn("workflow_id", workflowId, activity)
+  const directory = ofSync(workflowId)
+  const ended = yield* endWriter({ operation, jobId, began, activates: false }, activity)
+  yield* storage.remove(directory, PRIVATE_FILES).pipe(Effect.catchTag("StorageError", untilItWorks))
+  return {
+    finished: ended.finished,
+    saved: ended.saved,
+    state: {},
+    response: `${directory}/${STATE_FILE}`
+  } satisfies Persisted
+})
+
+const ofRequest = Effect.fnUntraced(function* (request: SyncEnded, activity: ActivityRun) {
+  const telemetry = yield* SyncTelemetry
+  const persisted = yield* endRequest(request, activity)
+  const run = { jobId: request.job_id, workflowId: request.workflow_id }
+  if (request.outcome === "completed" || persisted.finished) yield* telemetry.send("completed", run)
+  else if (request.outcome === "failed") yield* telemetry.send("failed", run)
+  return persisted
+})
+
 export const persist = Effect.fn("activity.persist")(
-  function* (params: PersistParams, { run }: ActivityRun) {
-    const jobs = yield* Jobs
-    const pods = yield* PodRunner
-    if (params.WorkflowID !== run.workflowId) {
-      return yield* new InvalidRequest({
-        problems: [`WorkflowID: must be the id of the workflow that asks (${run.workflowId})`]
-      })
-    }
-    const finished = yield* pods
-      .stop({ operation: "sync", jobId: params.JobID, run })
-      .pipe(Effect.catchTag("KubernetesError", untilItWorks))
-    const state = yield* leftState(params.JobID, ofSync(params.WorkflowID), params.Began)
-    if (Option.isNone(state)) return { finished, saved: false, state: {} } satisfies Persisted
-    const saved = yield* jobs
-      .saveState(params.JobID, state.value.text)
-      .pipe(Effect.catchTag("DatabaseError", (error) => refused(params.JobID, error)))
-    yield* saved
-      ? Effect.logInfo("state saved")
-      : Effect.logWarning(`job ${params.JobID} is no longer in the database: its state was not saved`)
-    const fits = Buffer.byteLength(state.value.text) <= LARGEST_RESULT
-    return { finished, saved, state: fits ? state.value.value : {} } satisfies Persisted
+  function* (params: PersistParams | SyncEnded, activity: ActivityRun) {
+    return yield* "JobID" in params ? ofJob(params, activity) : ofRequest(params, activity)
   },
-  (effect, params) => Effect.annotateLogs(effect, { operation: "sync", jobId: params.JobID })
+  (effect, params) =>
+    Effect.annotateLogs(effect, {
+      operation: "sync",
+      jobId: "JobID" in params ? params.JobID : params.job_id
+    })
 )

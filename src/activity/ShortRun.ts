@@ -37,14 +37,14 @@ export class ResultMissing extends Schema.TaggedError<ResultMissing>()("ResultMi
 }
 
 /** The id names the run's directory, and only this run's: a request cannot reach into another's. */
-const directoryOf = (params: DiscoverParams | TestParams, { run }: ActivityRun) => {
+const directoryOf = ({ field, workflowId }: ShortRequest, { run }: ActivityRun) => {
   const problem =
-    params.WorkflowID === run.workflowId
-      ? problemWithDirectoryName(params.WorkflowID)
+    workflowId === run.workflowId
+      ? problemWithDirectoryName(workflowId)
       : `must be the id of the workflow that asks (${run.workflowId})`
   return problem === undefined
-    ? Effect.succeed(ofShortRun(params.WorkflowID))
-    : Effect.fail(new InvalidRequest({ problems: [`WorkflowID: ${problem}`] }))
+    ? Effect.succeed(ofShortRun(workflowId))
+    : Effect.fail(new InvalidRequest({ problems: [`${field}: ${problem}`] }))
 }
 
 /** Time left of `limit`, counted from when Temporal first scheduled the activity; attempts do not renew it. */
@@ -53,32 +53,51 @@ const timeLeft = (limit: Duration.Duration, scheduledAt: number): Effect.Effect<
     Duration.subtract(limit, Duration.millis(Math.max(0, now - scheduledAt)))
   )
 
-/** Writes the run's files, runs its Pod to the end and hands that to `use`; the Pod is gone afterwards. */
-export const shortRun = Effect.fnUntraced(function* (
-  operation: Operation & ("discover" | "check"),
-  params: DiscoverParams | TestParams,
-  command: CommandLine,
-  activity: ActivityRun,
-  limit: { readonly timeout: Duration.Duration; readonly variable: string }
-) {
+export interface ShortRequest {
+  readonly operation: Operation & ("discover" | "check" | "spec")
+  readonly connector: string
+  readonly version: string
+  readonly jobId: number
+  readonly workflowId: string
+  /** The request's field that has the workflow's id. */
+  readonly field: string
+  readonly command: CommandLine
+  readonly timeout: Duration.Duration
+  /** What sets the timeout. */
+  readonly variable: string
+}
+
+/** What the first contract's requests have in common. */
+export const ofParams = (params: DiscoverParams | TestParams) => ({
+  connector: params.SourceType,
+  version: params.Version,
+  jobId: params.JobID,
+  workflowId: params.WorkflowID,
+  field: "WorkflowID"
+})
+
+/** Writes the run's files, runs its Pod to the end and hands that over; the Pod is gone with the scope. */
+export const shortRun = Effect.fnUntraced(function* (request: ShortRequest, activity: ActivityRun) {
   const pods = yield* PodRunner
   const storage = yield* SharedStorage
-  const directory = yield* directoryOf(params, activity)
-  const timeout = yield* timeLeft(limit.timeout, activity.scheduledAt)
-  const over = new TimedOut({ operation, limit: Duration.format(limit.timeout), variable: limit.variable })
+  const { operation, connector, version, command, jobId, variable } = request
+  const directory = yield* directoryOf(request, activity)
+  const timeout = yield* timeLeft(request.timeout, activity.scheduledAt)
+  const over = new TimedOut({ operation, limit: Duration.format(request.timeout), variable })
   if (Duration.toMillis(timeout) <= 0) return yield* over
   const job: Job = {
     operation,
-    connector: params.SourceType,
-    version: params.Version,
+    connector,
+    version,
     args: command.args,
     secretKey: command.secretKey,
     directory,
     files: command.files,
-    jobId: params.JobID,
+    jobId,
     run: activity.run,
     timeout,
-    askedAt: activity.scheduledAt
+    askedAt: activity.scheduledAt,
+    attempt: activity.attempt
   }
   const exit = yield* pods
     .run(job, storage.prepare(directory, job.files))

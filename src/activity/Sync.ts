@@ -1,82 +1,103 @@
-/**
- * `SyncActivity`: waits for the job's Pod, making it where there is none. It never deletes the Pod, so a worker
- * that stops leaves it to the next attempt; `Persist.ts` ends it.
- */
+/** `SyncActivity`, of either contract: runs the connector's sync with the job's newest configs. */
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import * as Option from "effect/Option"
 import { WorkerConfig } from "../Config.ts"
-import { type JobRow, Jobs } from "../database/Jobs.ts"
-import { PodRunner } from "../kubernetes/PodRunner.ts"
-import { ConnectorType, ConnectorVersion, type SyncParams } from "../olake/ActivityParams.ts"
+import { Decryption } from "../database/Decryption.ts"
+import { Jobs } from "../database/Jobs.ts"
+import { SyncTelemetry } from "../notification/SyncTelemetry.ts"
+import type { SyncParams } from "../olake/ActivityParams.ts"
 import * as Connector from "../olake/Connector.ts"
-import type { Job } from "../olake/Job.ts"
-import { ofSync } from "../olake/Workdir.ts"
+import { type SyncRequest, timeoutOf } from "../olake/ExecutionRequest.ts"
+import { ofSync, STATE_FILE } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
-import { TemporalClient } from "../temporal/TemporalClient.ts"
-import { type ActivityRun, InvalidRequest } from "./ActivityBoundary.ts"
-import { explain } from "./Explain.ts"
+import type { ActivityRun } from "./ActivityBoundary.ts"
+import { requireImage, requireOwn, writerRun } from "./WriterRun.ts"
 
-const isConnector = Schema.is(ConnectorType)
-const isVersion = Schema.is(ConnectorVersion)
-
-/** The job's row names no image; its Pod of an earlier attempt may run all the same. */
-export class InvalidJob extends Schema.TaggedError<InvalidJob>()("InvalidJob", {
-  problems: Schema.Array(Schema.String)
-}) {
-  override get message(): string {
-    return `${this.problems.join("; ")}. Correct the source in the UI, then run again.`
+/** The connector decrypts by itself, with the key it is given. */
+const ofJob = Effect.fnUntraced(function* (params: SyncParams, activity: ActivityRun) {
+  const { jobs: settings, timeouts } = yield* WorkerConfig
+  yield* requireOwn("WorkflowID", params.WorkflowID, activity)
+  const row = yield* (yield* Jobs).read(params.JobID)
+  yield* requireImage(params.JobID, row)
+  const configs = {
+    source: row.sourceConfig,
+    destination: row.destinationConfig,
+    streams: row.streamsConfig,
+    state: row.state
   }
-  readonly isRetryable = false
-}
+  return yield* writerRun({
+    ...Connector.sync(configs, settings.secretKey),
+    operation: "sync",
+    connector: row.sourceType,
+    version: row.sourceVersion,
+    directory: ofSync(params.WorkflowID),
+    jobId: params.JobID,
+    run: activity.run,
+    timeout: timeouts.sync,
+    askedAt: activity.scheduledAt,
+    attempt: activity.attempt
+  })
+})
 
-/** What the row says about the image comes from people too. */
-const imageProblems = (jobId: number, row: JobRow): ReadonlyArray<string> => [
-  ...(isConnector(row.sourceType) ? [] : [`Job ${jobId}: its source's type is no connector's name`]),
-  ...(isVersion(row.sourceVersion) ? [] : [`Job ${jobId}: its source's version is no image tag`])
-]
+/** OLake's UI leaves it for all connectors; who wants no telemetry has none. */
+const userId = Effect.gen(function* () {
+  const { callback } = yield* WorkerConfig
+  if (callback.telemetryDisabled) return undefined
+  const storage = yield* SharedStorage
+  return yield* storage.read("telemetry", "user_id").pipe(
+    Effect.map(Option.getOrUndefined),
+    Effect.orElseSucceed(() => undefined)
+  )
+})
 
-export const sync = Effect.fn("activity.sync")(
-  function* (params: SyncParams, activity: ActivityRun) {
-    const { jobs: settings, timeouts } = yield* WorkerConfig
-    const jobs = yield* Jobs
-    const pods = yield* PodRunner
-    const storage = yield* SharedStorage
-    const temporal = yield* TemporalClient
-    if (params.WorkflowID !== activity.run.workflowId) {
-      return yield* new InvalidRequest({
-        problems: [`WorkflowID: must be the id of the workflow that asks (${activity.run.workflowId})`]
-      })
-    }
-    const row = yield* jobs.read(params.JobID)
-    const problems = imageProblems(params.JobID, row)
-    if (problems.length > 0) return yield* new InvalidJob({ problems })
-    const command = Connector.sync(
-      {
-        source: row.sourceConfig,
-        destination: row.destinationConfig,
+/** The connector gets its configs decrypted. */
+const ofRequest = Effect.fnUntraced(function* (request: SyncRequest, activity: ActivityRun) {
+  const { timeouts } = yield* WorkerConfig
+  const decryption = yield* Decryption
+  const storage = yield* SharedStorage
+  const telemetry = yield* SyncTelemetry
+  const { job_id: jobId, workflow_id: workflowId } = request
+  yield* requireOwn("workflow_id", workflowId, activity)
+  const row = yield* (yield* Jobs).read(jobId)
+  yield* requireImage(jobId, row)
+  const directory = ofSync(workflowId)
+  const command = Connector.requestedSync(
+    {
+      args: request.args ?? Connector.SYNC_ARGS,
+      jobId,
+      workflowId,
+      configs: {
+        source: yield* decryption.decrypt(row.sourceConfig, `source config of job ${jobId}`),
+        destination: yield* decryption.decrypt(row.destinationConfig, `destination config of job ${jobId}`),
         streams: row.streamsConfig,
         state: row.state
-      },
-      settings.secretKey
-    )
-    const job: Job = {
-      operation: "sync",
-      connector: row.sourceType,
-      version: row.sourceVersion,
-      args: command.args,
-      secretKey: command.secretKey,
-      directory: ofSync(params.WorkflowID),
-      files: command.files,
-      jobId: params.JobID,
-      run: activity.run,
-      timeout: timeouts.sync,
-      askedAt: activity.scheduledAt
-    }
-    const exit = yield* pods
-      .adopt(job, { prepare: storage.prepare(job.directory, job.files), isOpen: temporal.isOpen })
-      .pipe(Effect.annotateLogs({ connector: row.sourceType }))
-    if (exit.failure !== undefined) return yield* yield* explain(exit, exit.failure, job)
-    return { pod: exit.view.name, ...(exit.view.node === undefined ? {} : { node: exit.view.node }) }
+      }
+    },
+    yield* userId,
+    yield* storage.isConnectors(directory, STATE_FILE)
+  )
+  if (activity.attempt === 1) yield* telemetry.send("started", { jobId, workflowId })
+  return yield* writerRun({
+    ...command,
+    operation: "sync",
+    connector: request.connector_type || row.sourceType,
+    version: row.sourceVersion,
+    directory,
+    jobId,
+    run: activity.run,
+    timeout: timeoutOf(request) ?? timeouts.sync,
+    askedAt: activity.scheduledAt,
+    attempt: activity.attempt
+  })
+})
+
+export const sync = Effect.fn("activity.sync")(
+  function* (request: SyncParams | SyncRequest, activity: ActivityRun) {
+    return yield* "JobID" in request ? ofJob(request, activity) : ofRequest(request, activity)
   },
-  (effect, params) => Effect.annotateLogs(effect, { operation: "sync", jobId: params.JobID })
+  (effect, request) =>
+    Effect.annotateLogs(effect, {
+      operation: "sync",
+      jobId: "JobID" in request ? request.JobID : request.job_id
+    })
 )

@@ -9,7 +9,7 @@ import { type ConnectionStatus, connectionStatus } from "../olake/ConnectorOutpu
 import type { Job } from "../olake/Job.ts"
 import type { ActivityRun } from "./ActivityBoundary.ts"
 import { explain, ownLog, terminationMessage } from "./Explain.ts"
-import { ResultMissing, shortRun } from "./ShortRun.ts"
+import { ofParams, ResultMissing, shortRun } from "./ShortRun.ts"
 
 /** From the cheapest place to the dearest: the shared storage, the Pod's status, the Pod's log. */
 const findStatus = Effect.fnUntraced(function* (exit: PodExit, job: Job) {
@@ -20,31 +20,36 @@ const findStatus = Effect.fnUntraced(function* (exit: PodExit, job: Job) {
   return connectionStatus(yield* exit.log.pipe(Effect.orElseSucceed(() => "")))
 })
 
+/** What the connector has found out about the connection. */
+export const statusOf = Effect.fnUntraced(function* (exit: PodExit, job: Job) {
+  const { failure } = exit
+  // Connectors since v0.9.0 exit with 1 when the connection fails: that too is an answer, not an accident.
+  if (failure === undefined || failure.class === "ConnectorFailed") {
+    const status: ConnectionStatus | undefined = yield* findStatus(exit, job)
+    if (status !== undefined) return status
+  }
+  if (failure !== undefined) return yield* yield* explain(exit, failure, job)
+  return yield* new ResultMissing({
+    operation: "check",
+    expected: "a connectionStatus",
+    connector: job.connector
+  })
+})
+
 export const test = Effect.fn("activity.test")(
   function* (params: TestParams, activity: ActivityRun) {
     const { jobs, timeouts } = yield* WorkerConfig
     const { job, exit } = yield* shortRun(
-      "check",
-      params,
-      Connector.check(params, jobs.secretKey),
-      activity,
       {
+        ...ofParams(params),
+        operation: "check",
+        command: Connector.check(params, jobs.secretKey),
         timeout: timeouts.test,
         variable: "TIMEOUT_ACTIVITY_TEST"
-      }
+      },
+      activity
     )
-    const { failure } = exit
-    // Connectors since v0.9.0 exit with 1 when the connection fails: that too is an answer, not an accident.
-    if (failure === undefined || failure.class === "ConnectorFailed") {
-      const status: ConnectionStatus | undefined = yield* findStatus(exit, job)
-      if (status !== undefined) return status
-    }
-    if (failure !== undefined) return yield* yield* explain(exit, failure, job)
-    return yield* new ResultMissing({
-      operation: "check",
-      expected: "a connectionStatus",
-      connector: job.connector
-    })
+    return yield* statusOf(exit, job)
   },
   Effect.scoped,
   (effect, params) =>

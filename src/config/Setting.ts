@@ -1,5 +1,6 @@
 /** One setting: its variable, what it means, and how its text is read. Pure. */
 import * as Duration from "effect/Duration"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as GoDuration from "./GoDuration.ts"
 
@@ -137,6 +138,46 @@ export const duration: Kind<Duration.Duration> = {
   parse: (value) => {
     const parsed = GoDuration.parse(value)
     return parsed !== undefined && Duration.toMillis(parsed) > 0 ? parsed : undefined
+  }
+}
+
+export const url: Kind<string> = {
+  expects: "an http or https URL",
+  parse: (value) => (URL.canParse(value) && /^https?:\/\//i.test(value) ? value : undefined)
+}
+
+/** What Go's strconv.ParseBool takes. */
+export const flag: Kind<boolean> = {
+  expects: "true or false",
+  parse: (value) =>
+    /^(?:1|t|true)$/i.test(value) ? true : /^(?:0|f|false)$/i.test(value) ? false : undefined
+}
+
+const objectOf = (text: string): Readonly<Record<string, unknown>> | undefined => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Predicate.isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export const jsonObject: Kind<Readonly<Record<string, unknown>>> = {
+  expects: "a JSON object",
+  parse: objectOf
+}
+
+/** An annotation's name, as Kubernetes has it: at most 63 characters, perhaps a domain before it. */
+const ANNOTATION = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?$/
+
+export const annotations: Kind<Readonly<Record<string, string>>> = {
+  expects: "a JSON object of annotation names to texts",
+  parse: (text) => {
+    const entries = Object.entries(objectOf(text) ?? { "": "" })
+    const good = entries.flatMap(([key, value]) =>
+      ANNOTATION.test(key) && Predicate.isString(value) ? [[key, value] as const] : []
+    )
+    return good.length === entries.length ? Object.fromEntries(good) : undefined
   }
 }
 

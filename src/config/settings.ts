@@ -1,9 +1,8 @@
 /** Every setting of the worker. README's table and the chart's values are compared with this by test. */
 import * as K from "./Setting.ts"
 import { optional, required, withDefault } from "./Setting.ts"
-import { parseMapping } from "./JobMapping.ts"
+import { jobSettings } from "./jobSettings.ts"
 
-const mapping = { expects: "a JSON object of job id to node labels", parse: parseMapping }
 const logLevel = K.oneOf("trace", "debug", "info", "warn", "error", "fatal")
 
 export const settings = {
@@ -12,10 +11,35 @@ export const settings = {
       aliases: ["TEMPORAL_ADDRESS"]
     }),
     namespace: required("TEMPORAL_NAMESPACE", K.text, "Temporal's namespace"),
-    taskQueue: required(
-      "TEMPORAL_TASK_QUEUE",
+    taskQueue: required("TEMPORAL_TASK_QUEUE", K.text, "Task queue that OLake's UI uses"),
+    external: withDefault(
+      "TEMPORAL_EXTERNAL",
+      K.flag,
+      "false",
+      "Whether others run Temporal: its namespace's retention is then left alone unless TEMPORAL_RETENTION_PERIOD is set"
+    ),
+    apiKey: optional("TEMPORAL_API_KEY", K.secret, "API key for Temporal, such as Temporal Cloud's"),
+    tls: optional(
+      "TEMPORAL_ENABLE_TLS",
+      K.flag,
+      "TLS to Temporal; where unset, used with an API key or any of the four settings below"
+    ),
+    clientCert: optional("TEMPORAL_TLS_CLIENT_CERT_PATH", K.absolutePath, "Certificate file for mutual TLS"),
+    clientKey: optional("TEMPORAL_TLS_CLIENT_KEY_PATH", K.absolutePath, "Key file of that certificate"),
+    serverCa: optional(
+      "TEMPORAL_TLS_SERVER_CA_CERT_PATH",
+      K.absolutePath,
+      "CA certificate file of Temporal's server; the system's roots where unset"
+    ),
+    serverName: optional(
+      "TEMPORAL_TLS_SERVER_NAME",
       K.text,
-      "Task queue that OLake's UI uses; syncs wait on `<queue>-syncs`"
+      "Name in the certificate of Temporal's server, where it is not the address's"
+    ),
+    retention: optional(
+      "TEMPORAL_RETENTION_PERIOD",
+      K.duration,
+      "How long Temporal keeps closed runs; set at the start, where the namespace may be changed"
     )
   },
   database: {
@@ -74,70 +98,18 @@ export const settings = {
       "This worker's name in logs and annotations; the host's name where unset"
     )
   },
-  jobs: {
-    pvcName: withDefault(
-      "OLAKE_STORAGE_PVC_NAME",
-      K.name,
-      "olake-shared-storage",
-      "PersistentVolumeClaim that jobs mount"
-    ),
-    serviceAccountName: optional(
-      "JOB_SERVICE_ACCOUNT_NAME",
-      K.name,
-      "ServiceAccount of the jobs' Pods; without one they get no token"
-    ),
-    mapping: optional(
-      "OLAKE_JOB_MAPPING",
-      mapping,
-      'Node labels by job id, as JSON: `{"123":{"node-type":"gpu"}}`'
-    ),
-    registryBase: withDefault(
-      "CONTAINER_REGISTRY_BASE",
-      K.text,
-      "registry-1.docker.io",
-      "Registry of the connectors' images"
-    ),
-    imagePullPolicy: withDefault(
-      "IMAGE_PULL_POLICY",
-      K.oneOf("IfNotPresent", "Always", "Never"),
-      "IfNotPresent",
-      "When a connector's image is pulled"
-    ),
-    imagePullSecrets: withDefault(
-      "IMAGE_PULL_SECRETS",
-      K.list,
-      "",
-      "Secrets for the registry, comma separated"
-    ),
-    cpuRequest: withDefault("JOB_CPU_REQUEST", K.quantity, "100m", "CPU requested for a connector"),
-    memoryRequest: withDefault("JOB_MEMORY_REQUEST", K.quantity, "256Mi", "Memory requested for a connector"),
-    cpuLimit: optional("JOB_CPU_LIMIT", K.quantity, "CPU limit of a connector; none where unset"),
-    memoryLimit: optional("JOB_MEMORY_LIMIT", K.quantity, "Memory limit of a connector; none where unset"),
-    secretKey: optional("OLAKE_SECRET_KEY", K.secret, "Key that OLake's UI encrypts configs with"),
-    secretName: optional(
-      "OLAKE_SECRET_NAME",
-      K.name,
-      "Existing Secret that holds the same key, for jobs to refer to"
-    ),
-    secretNameKey: withDefault(
-      "OLAKE_SECRET_NAME_KEY",
-      K.secretKeyName,
-      "OLAKE_SECRET_KEY",
-      "Key inside that Secret"
-    ),
-    terminationGrace: withDefault(
-      "JOB_TERMINATION_GRACE_PERIOD",
-      K.duration,
-      "60s",
-      "Time a connector gets to save its state when stopped"
-    )
-  },
+  jobs: jobSettings,
   storage: {
     path: withDefault(
       "SHARED_STORAGE_PATH",
       K.absolutePath,
       "/data/olake-jobs",
       "Where the shared volume is mounted in the worker"
+    ),
+    logRetention: optional(
+      "LOG_RETENTION_PERIOD",
+      K.whole(1, 36_500),
+      "Days after which the directories of finished runs are removed; never where unset"
     )
   },
   timeouts: {
@@ -150,15 +122,23 @@ export const settings = {
       "MAX_CONCURRENT_ACTIVITIES",
       K.whole(1, 10_000),
       "15",
-      "Discovers and tests at a time"
+      "Discovers, tests and the like at a time"
     ),
     workflows: withDefault("MAX_CONCURRENT_WORKFLOWS", K.whole(1, 10_000), "10", "Workflow tasks at a time"),
     syncs: withDefault(
       "MAX_CONCURRENT_SYNCS",
       K.whole(1, 10_000),
       "1000",
-      "Syncs waited for or saved at a time, in slots of their own"
+      "Syncs waited for or saved at a time, besides those"
     )
+  },
+  callback: {
+    url: optional(
+      "OLAKE_CALLBACK_URL",
+      K.url,
+      "Where OLake's UI hears of syncs; set, it also tells of the chart of olake-helm, see above"
+    ),
+    telemetryDisabled: withDefault("TELEMETRY_DISABLED", K.flag, "false", "Whether nothing is told there")
   },
   health: { port: withDefault("HEALTH_PORT", K.port, "8090", "Port of health and metrics") },
   logging: {
@@ -169,9 +149,7 @@ export const settings = {
 
 /** Of the wider OLake world: read by other parts of an installation, not by this version. */
 export const otherKnown: ReadonlyArray<string> = [
-  "OLAKE_CALLBACK_URL",
   "OLAKE_JOB_PROFILES",
-  "OLAKE_JOB_POD_ANNOTATIONS",
   "OLAKE_DOCKER_TASK_QUEUE",
   "OLAKE_K8S_TASK_QUEUE",
   "OLAKE_TIMING",

@@ -2,12 +2,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Predicate from "effect/Predicate"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SqlClient from "effect/sql/SqlClient"
-import type { SqlError } from "effect/sql/SqlError"
 import { WorkerConfig } from "../Config.ts"
+import { type DatabaseError, query } from "./Query.ts"
 
 /** A job's row joined with its source and destination; JSON columns as the database's own text. */
 export interface JobRow {
@@ -20,6 +18,13 @@ export interface JobRow {
   readonly destinationConfig: string
   readonly streamsConfig: string
   readonly state: string
+}
+
+export interface JobSummary {
+  readonly name: string
+  readonly projectId: string
+  /** False where somebody has paused the job. */
+  readonly active: boolean
 }
 
 export class JobNotFound extends Schema.TaggedError<JobNotFound>()("JobNotFound", {
@@ -43,70 +48,23 @@ export class IncompleteJob extends Schema.TaggedError<IncompleteJob>()("Incomple
   readonly isRetryable = false
 }
 
-export class DatabaseError extends Schema.TaggedError<DatabaseError>()("DatabaseError", {
-  operation: Schema.String,
-  reason: Schema.String,
-  detail: Schema.String,
-  /** SQLSTATE; empty where the server said none. */
-  code: Schema.String,
-  isRetryable: Schema.Boolean
-}) {
-  override get message(): string {
-    return `Postgres: cannot ${this.operation}: ${this.reason}: ${this.detail}`
-  }
-}
-
-/**
- * SQLSTATEs that pass, besides those the driver knows: resources (53), a server that stops, starts or fails over (57P0x,
- * 25006), and what an operator repairs while a sync must not be lost: passwords (28), rights (42501), the database (3D).
- */
-const PASSING = /^(?:53\w{3}|57P0\d|25006|28\w{3}|42501|3D\w{3}|08\w{3})$/
-
-/** Classified here, where the driver's errors enter. */
-const fromSql =
-  (operation: string) =>
-  (error: SqlError): DatabaseError => {
-    const { cause } = error.reason
-    const code = Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code) ? cause.code : ""
-    return new DatabaseError({
-      operation,
-      reason: error.reason._tag,
-      detail: causeText(error),
-      code,
-      isRetryable: error.isRetryable || PASSING.test(code)
-    })
-  }
-
-const causeText = (error: SqlError): string => {
-  const { cause } = error.reason
-  return cause instanceof Error ? cause.message : error.reason.message || error.message
-}
-
-const timedOut = (operation: string) =>
-  new DatabaseError({
-    operation,
-    reason: "Timeout",
-    detail: "no answer in 5 seconds",
-    code: "",
-    isRetryable: true
-  })
-
-/** 0.2 s doubling to 5 s, about 20 s; a longer outage is for Temporal's retry. */
-const transient = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
-  Schedule.jittered,
-  Schedule.upTo({ times: 8 }),
-  Schedule.setInputType<DatabaseError>(),
-  Schedule.while(({ input }) => input.isRetryable)
-)
-
 type Nullable<A> = { readonly [K in keyof A]: A[K] | null }
 
 export class Jobs extends Context.Service<
   Jobs,
   {
     readonly read: (jobId: number) => Effect.Effect<JobRow, JobNotFound | IncompleteJob | DatabaseError>
-    /** Saves JSON text as it is. False where the job is no longer there. */
-    readonly saveState: (jobId: number, state: string) => Effect.Effect<boolean, DatabaseError>
+    /** What people know a job by; undefined where it is no longer there. */
+    readonly summary: (jobId: number) => Effect.Effect<JobSummary | undefined, DatabaseError>
+    /**
+     * Saves JSON text as it is. False where the job is no longer there.
+     * `activates`: whether the job counts as active from now on, as the first contract has it.
+     */
+    readonly saveState: (
+      jobId: number,
+      state: string,
+      options: { readonly activates: boolean }
+    ) => Effect.Effect<boolean, DatabaseError>
   }
 >()("olake-worker/database/Jobs") {
   static readonly layer = Layer.effect(
@@ -116,16 +74,6 @@ export class Jobs extends Context.Service<
       const { database } = yield* WorkerConfig
       const tableName = (entity: string) => `olake-${database.runMode}-${entity}`
       const job = sql(tableName("job"))
-
-      const query = <A>(operation: string, run: Effect.Effect<A, SqlError>) =>
-        run.pipe(
-          Effect.mapError(fromSql(operation)),
-          Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.fail(timedOut(operation)) }),
-          Effect.tapError((error) =>
-            error.isRetryable ? Effect.logWarning(`trying again: ${error.message}`) : Effect.void
-          ),
-          Effect.retry(transient)
-        )
 
       const read = Effect.fn("Jobs.read")(function* (jobId: number) {
         const rows = yield* query(
@@ -145,15 +93,29 @@ export class Jobs extends Context.Service<
         return yield* complete(jobId, row)
       })
 
-      const saveState = Effect.fn("Jobs.saveState")(function* (jobId: number, state: string) {
+      const summary = Effect.fn("Jobs.summary")(function* (jobId: number) {
+        const rows = yield* query(
+          `look at job ${jobId}`,
+          sql<JobSummary>`
+            SELECT coalesce(name, '') AS name, coalesce(project_id, '') AS "projectId", coalesce(active, true) AS active
+            FROM ${job} WHERE id = ${jobId}`
+        )
+        return rows[0]
+      })
+
+      const saveState = Effect.fn("Jobs.saveState")(function* (
+        jobId: number,
+        state: string,
+        { activates }: { readonly activates: boolean }
+      ) {
         const updated = yield* query(
           `save the state of job ${jobId}`,
-          sql`UPDATE ${job} SET state = ${state}::jsonb, active = ${true}, updated_at = NOW() WHERE id = ${jobId} RETURNING 1`
+          sql`UPDATE ${job} SET state = ${state}::jsonb, active = (active OR ${activates}), updated_at = NOW() WHERE id = ${jobId} RETURNING 1`
         )
         return updated.length > 0
       })
 
-      return Jobs.of({ read, saveState })
+      return Jobs.of({ read, summary, saveState })
     })
   )
 }

@@ -10,26 +10,44 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { WorkerConfig } from "../Config.ts"
-import type { Job } from "../olake/Job.ts"
+import type { Job, JobIdentity } from "../olake/Job.ts"
 import { KubernetesClient } from "./KubernetesClient.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
-import { adoptionOf } from "./PodAdoption.ts"
+import { adoptionOf, isGos, isInTheWayOf } from "./PodAdoption.ts"
 import { awaitEnd, findByName, type PodExit } from "./PodEnd.ts"
-import { JobBusy, NameConflict, overdue, type PodRefused, StillTerminating } from "./PodRunnerErrors.ts"
+import {
+  Cancelled,
+  JobBusy,
+  NameConflict,
+  overdue,
+  type PodRefused,
+  StillTerminating
+} from "./PodRunnerErrors.ts"
+import * as PodFinder from "./PodFinder.ts"
 import * as PodSecrets from "./PodSecrets.ts"
 import * as PodSpec from "./PodSpec.ts"
-import { decide } from "./PodStatus.ts"
-import { defaultTimers } from "./PodVerdict.ts"
-import { fromPod, hasEnded, MAIN_CONTAINER, type PodView } from "./PodView.ts"
-import { type Observation, PodWatch } from "./PodWatch.ts"
+import * as PodStop from "./PodStop.ts"
+import { fromPod, MAIN_CONTAINER, type PodView } from "./PodView.ts"
+import { PodWatch } from "./PodWatch.ts"
 
-export type PodRunnerError = KubernetesError | JobBusy | NameConflict | PodRefused | StillTerminating
+export type PodRunnerError =
+  | KubernetesError
+  | Cancelled
+  | JobBusy
+  | NameConflict
+  | PodRefused
+  | StillTerminating
+
+/** `unknown` where Temporal has no such run: long over, or another Temporal's. */
+export type RunState = "open" | "closed" | "unknown"
 
 export interface AdoptOptions<E, R, E2 = never> {
   /** Done before a Pod is created, not when one is found. */
   readonly prepare: Effect.Effect<void, E, R>
   /** Whether the Temporal run that a found Pod belongs to still goes on. */
-  readonly isOpen: (workflowId: string, runId: string) => Effect.Effect<boolean, E2>
+  readonly runState: (workflowId: string, runId: string) => Effect.Effect<RunState, E2>
+  /** Asked before a Pod is created: whether the run was cancelled meanwhile, so that none may be. */
+  readonly isCancelled: Effect.Effect<boolean, E2>
 }
 
 export class PodRunner extends Context.Service<
@@ -49,7 +67,12 @@ export class PodRunner extends Context.Service<
      * Asks this run's Pod to stop and waits until it is proved gone; none is success.
      * True where its connector had ended well by itself before.
      */
-    readonly stop: (job: Pick<Job, "operation" | "jobId" | "run">) => Effect.Effect<boolean, PodRunnerError>
+    readonly stop: (job: JobIdentity) => Effect.Effect<boolean, PodRunnerError>
+    /**
+     * Asks this run's Pod to stop and does not wait; one that appears within seconds is asked too.
+     * True where its connector had ended well by itself before: such a Pod is left alone.
+     */
+    readonly askToStop: (job: JobIdentity) => Effect.Effect<boolean, PodRunnerError>
     /** Whether encryption keys can be handed to Pods in Secrets of their own. */
     readonly mayCreateSecrets: Effect.Effect<boolean>
   }
@@ -62,6 +85,13 @@ export class PodRunner extends Context.Service<
       const config = yield* WorkerConfig
       const { jobs } = config
       const secrets = PodSecrets.make(kubernetes)
+      const { findOurs, findGos } = PodFinder.make(kubernetes, watch)
+      const { awaitGone, removeAndWait, stop, askToStop } = PodStop.make(
+        kubernetes,
+        watch,
+        findOurs,
+        jobs.terminationGrace
+      )
 
       const submit = Effect.fnUntraced(function* (job: Job) {
         const secretKey = PodSpec.secretKeySource(
@@ -93,63 +123,19 @@ export class PodRunner extends Context.Service<
         return pod
       })
 
-      /** Waits until a Pod that is being deleted is gone. */
-      const awaitGone = (view: PodView) =>
-        Effect.scoped(
-          Effect.gen(function* () {
-            yield* watch.track(view)
-            let seen: Observation | undefined
-            do seen = yield* watch.next(view.uid, seen)
-            while (!seen.gone)
-          })
-        ).pipe(
-          Effect.timeoutOrElse({
-            duration: Duration.sum(jobs.terminationGrace, Duration.seconds(60)),
-            orElse: () =>
-              Effect.fail(
-                new StillTerminating({
-                  pod: view.name,
-                  ...(view.node === undefined ? {} : { node: view.node })
-                })
-              )
-          })
-        )
-
-      /**
-       * A Pod whose connector has ended turns Succeeded or Failed about 1.3 s later and can then be deleted at once;
-       * deleted before, it takes the kubelet twice as long to let go of it.
-       */
-      const untilEnded = (view: PodView) =>
-        Effect.scoped(
-          Effect.gen(function* () {
-            yield* watch.track(view)
-            let seen = yield* watch.next(view.uid, undefined)
-            while (!seen.gone && hasConnectorEnded(seen.view) && !hasEnded(seen.view))
-              seen = yield* watch.next(view.uid, seen)
-          })
-        ).pipe(Effect.timeoutOption("3 seconds"))
-
-      const removeAndWait = (view: PodView) =>
-        Effect.scoped(
-          Effect.gen(function* () {
-            yield* watch.track(view)
-            yield* untilEnded(view)
-            yield* watch.expectEnd(view.uid)
-            yield* kubernetes.deletePod(view.name, view.uid)
-            yield* awaitGone(view)
-          })
-        )
-
       /** Creates the job's Pod, or finds the one it has already. */
       const ensure = <E, R, E2>(job: Job, options: AdoptOptions<E, R, E2>) =>
         Effect.gen(function* () {
           const name = PodSpec.nameOf(job)
-          const key = PodSpec.keyOf(job.run, job.operation)
-          let found = yield* watch.find((view) => view.name === name)
+          const known = watch.find((view) => isInTheWayOf(view, job))
+          let found = yield* known
+          // Made by the Go worker a moment ago, perhaps: its name is another, so that the create would not meet it.
+          if (found === undefined && job.attempt > 1) found = yield* findGos(job)
           let refusal: KubernetesError | undefined
           // Each turn waits for something to be gone, or for a lost answer to be cleared up.
           for (let turn = 0; turn < 5; turn++) {
             if (found === undefined) {
+              if (yield* options.isCancelled) return yield* new Cancelled({ pod: name })
               yield* options.prepare
               const created = yield* Effect.result(submit(job))
               if (created._tag === "Success") return created.success
@@ -164,48 +150,34 @@ export class PodRunner extends Context.Service<
                 continue
               }
             }
-            switch (adoptionOf(found, key)) {
+            switch (adoptionOf(found, job)) {
               case "ours":
                 return yield* adoptFound(job, found)
               case "oursEnding":
                 yield* awaitGone(found)
                 break
               case "notManaged":
-                return yield* new NameConflict({ pod: name })
+                return yield* new NameConflict({ pod: found.name })
               case "otherRun": {
                 const workflowId = found.annotations[PodSpec.WORKFLOW_ID_ANNOTATION] ?? ""
-                if (yield* options.isOpen(workflowId, found.annotations[PodSpec.RUN_ID_ANNOTATION] ?? "")) {
-                  return yield* new JobBusy({ pod: name, jobId: job.jobId, workflowId })
+                const state = yield* options.runState(
+                  workflowId,
+                  found.annotations[PodSpec.RUN_ID_ANNOTATION] ?? ""
+                )
+                // The Go worker's Pods do not say which Temporal they belong to: an unknown run is not known to be over.
+                if (state === "open" || (state === "unknown" && isGos(found))) {
+                  return yield* new JobBusy({ pod: found.name, jobId: job.jobId, workflowId })
                 }
                 yield* Effect.logWarning(`Pod of an ended run (workflow ${workflowId}) is removed first`)
                 yield* removeAndWait(found)
               }
             }
-            found = undefined
+            found = yield* known
           }
           return yield* refusal === undefined || refusal.alreadyExists
             ? new StillTerminating({ pod: name })
             : refusal
         })
-
-      /** This run's Pod: as the watch knows it, or as the API server says now. */
-      const findOurs = (job: Pick<Job, "operation" | "jobId" | "run">) =>
-        Effect.gen(function* () {
-          const name = PodSpec.nameOf(job)
-          const key = PodSpec.keyOf(job.run, job.operation)
-          const isOurs = (view: PodView) => view.name === name && view.labels[PodSpec.KEY_LABEL] === key
-          const found = (yield* watch.find(isOurs)) ?? (yield* findByName(kubernetes, name))
-          return found !== undefined && isOurs(found) ? found : undefined
-        })
-
-      const stop = Effect.fn("PodRunner.stop")(function* (job: Pick<Job, "operation" | "jobId" | "run">) {
-        const found = yield* findOurs(job)
-        if (found === undefined) return false
-        const verdict = decide(found, { kind: "long", stopRequested: false, timers: defaultTimers })
-        if (found.deletionTimestamp === undefined) yield* removeAndWait(found)
-        else yield* awaitGone(found)
-        return verdict._tag === "Succeeded"
-      })
 
       /** The scope's end: whatever became of the create, this run's Pod goes. */
       const discard = (job: Job) =>
@@ -219,8 +191,7 @@ export class PodRunner extends Context.Service<
           Effect.catch((error) => Effect.logWarning(`the Pod was not deleted: ${error.message}`))
         )
 
-      const annotated = (job: Pick<Job, "operation" | "jobId" | "run">) =>
-        Effect.annotateLogs({ pod: PodSpec.nameOf(job) })
+      const annotated = (job: JobIdentity) => Effect.annotateLogs({ pod: PodSpec.nameOf(job) })
 
       return PodRunner.of({
         run: (job, prepare) =>
@@ -228,7 +199,11 @@ export class PodRunner extends Context.Service<
             yield* watch.synced
             // Before the create: one whose answer is lost must be cleaned up as well.
             yield* Effect.addFinalizer(() => annotated(job)(discard(job)))
-            const pod = yield* ensure(job, { prepare, isOpen: () => Effect.succeed(true) })
+            const pod = yield* ensure(job, {
+              prepare,
+              runState: () => Effect.succeed("open"),
+              isCancelled: Effect.succeed(false)
+            })
             return yield* awaitEnd(kubernetes, watch, job, pod)
           }).pipe(annotated(job)),
         adopt: (job, options) =>
@@ -238,6 +213,7 @@ export class PodRunner extends Context.Service<
             annotated(job)
           ),
         stop: (job) => Effect.andThen(watch.synced, stop(job)).pipe(annotated(job)),
+        askToStop: (job) => Effect.andThen(watch.synced, askToStop(job)).pipe(annotated(job)),
         mayCreateSecrets: secrets.mayCreate
       })
     })
@@ -248,6 +224,3 @@ const hasStarted = ({ containers }: PodView): boolean =>
   containers.some(
     ({ name, state }) => name === MAIN_CONTAINER && (state === "running" || state === "terminated")
   )
-
-const hasConnectorEnded = ({ containers }: PodView): boolean =>
-  containers.some(({ name, state }) => name === MAIN_CONTAINER && state === "terminated")

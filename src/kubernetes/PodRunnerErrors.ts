@@ -7,6 +7,14 @@ import { isLongRunning, type Job } from "../olake/Job.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
 import { nameOf } from "./PodSpec.ts"
 
+/** The run was cancelled before it had a Pod. */
+export class Cancelled extends Schema.TaggedError<Cancelled>()("Cancelled", { pod: Schema.String }) {
+  override get message(): string {
+    return `Pod ${this.pod} is not made: the run was cancelled.`
+  }
+  readonly isRetryable = false
+}
+
 /** Another open run holds the job's one writer. */
 export class JobBusy extends Schema.TaggedError<JobBusy>()("JobBusy", {
   pod: Schema.String,
@@ -14,7 +22,7 @@ export class JobBusy extends Schema.TaggedError<JobBusy>()("JobBusy", {
   workflowId: Schema.String
 }) {
   override get message(): string {
-    return `Job ${this.jobId} is being written by another run (workflow ${this.workflowId}, Pod ${this.pod}); this run waits until that one ends.`
+    return `Job ${this.jobId} is being written by another run (workflow ${this.workflowId}, Pod ${this.pod}); this run waits until that one ends. If no such workflow is open, delete the Pod.`
   }
   readonly isRetryable = true
   readonly retryDelay = Duration.seconds(30)

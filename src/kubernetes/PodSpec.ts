@@ -4,7 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { WorkerConfig } from "../Config.ts"
 import { SECRET_KEY_VARIABLE } from "../olake/Connector.ts"
-import { isLongRunning, type Job, type Operation, type RunIdentity } from "../olake/Job.ts"
+import { isLongRunning, type Job, type JobIdentity, type Operation, type RunIdentity } from "../olake/Job.ts"
 import { MOUNT_PATH, sha256, SHARED_MOUNT_PATH } from "../olake/Workdir.ts"
 import { placementOf } from "./PodPlacement.ts"
 import { MAIN_CONTAINER } from "./PodView.ts"
@@ -32,7 +32,7 @@ export const keyOf = (run: RunIdentity, operation: Operation): string =>
  * A writer's name is its job's, so the API server itself refuses a second writer beside a live one.
  * All others are named after their run. Hashes are of whole ids: no two are cut into the same name.
  */
-export const nameOf = (job: Pick<Job, "operation" | "jobId" | "run">): string =>
+export const nameOf = (job: JobIdentity): string =>
   isLongRunning(job.operation)
     ? `olake-job-${job.jobId}-${hash(10, job.run.temporalNamespace, job.run.taskQueue, job.jobId)}`
     : `olake-${job.operation}-${keyOf(job.run, job.operation)}`
@@ -117,6 +117,17 @@ const resourcesOf = (jobs: Jobs): V1ResourceRequirements => {
   }
 }
 
+const GLOBAL_ENV = "olake-global-env"
+
+/** Ends a connector whose volume has gone stale (NFS), as the Go worker's Pods have it. */
+const storageProbe = {
+  exec: { command: ["/bin/sh", "-c", `echo ok > ${MOUNT_PATH}/.healthcheck`] },
+  initialDelaySeconds: 10,
+  periodSeconds: 30,
+  timeoutSeconds: 5,
+  failureThreshold: 3
+}
+
 export interface PodContext {
   readonly namespace: string
   /** The worker's own Pod, for the record. */
@@ -143,6 +154,7 @@ export const build = (
       namespace,
       labels: labelsOf(job),
       annotations: {
+        ...jobs.podAnnotations,
         "olake.io/created-by-pod": `olake.io/olake-workers/${workerPod}`,
         "olake.io/created-at": now,
         [WORKFLOW_ID_ANNOTATION]: job.run.workflowId,
@@ -172,7 +184,7 @@ export const build = (
       ...(jobs.imagePullSecrets.length === 0
         ? {}
         : { imagePullSecrets: jobs.imagePullSecrets.map((secret) => ({ name: secret })) }),
-      securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+      securityContext: { seccompProfile: { type: "RuntimeDefault" }, ...jobs.podSecurityContext },
       ...placementOf(job, jobs.mapping),
       tolerations: [],
       containers: [
@@ -185,6 +197,9 @@ export const build = (
             { name: "OLAKE_WORKFLOW_ID", value: job.run.workflowId.replaceAll("$(", "$$$$(") },
             secretKeyVariable(job, jobs, secretKey, ownSecretName)
           ],
+          // The chart's, for all connectors; it may hold OLAKE_SECRET_KEY too, which the one above hides.
+          envFrom: [{ configMapRef: { name: GLOBAL_ENV, optional: true } }],
+          ...(jobs.storageProbe && isLongRunning(job.operation) ? { livenessProbe: storageProbe } : {}),
           resources: resourcesOf(jobs),
           securityContext: { allowPrivilegeEscalation: false },
           terminationMessagePolicy: "FallbackToLogsOnError",

@@ -51,6 +51,9 @@ type Ended = ContainerView & { readonly state: "terminated" }
 const hasEnded = (container: ContainerView | undefined): container is Ended =>
   container?.state === "terminated"
 
+const endedWellBefore = ({ finishedAt }: Ended, at: number): boolean =>
+  finishedAt !== undefined && finishedAt + CLOCK_SKEW < at
+
 const fromExit = (view: PodView, main: ContainerView, { timers }: PodStatusOptions): Verdict => {
   const { exitCode = 0, reason } = main
   const killedAsOom = reason === "OOMKilled"
@@ -124,18 +127,19 @@ const ofLive = (view: PodView, options: PodStatusOptions): Verdict => {
   const phaseVerdict = view.phase === "Failed" ? fromFailedPhase(view, main) : undefined
   if (phaseVerdict !== undefined) return phaseVerdict
   const disruption = disruptionOf(view, options.stopRequested)
-  const endedBefore =
-    hasEnded(main) &&
-    disruption !== undefined &&
-    main.finishedAt !== undefined &&
-    main.finishedAt + CLOCK_SKEW < disruption.at
+  const endedBefore = hasEnded(main) && disruption !== undefined && endedWellBefore(main, disruption.at)
   if (disruption !== undefined && !endedBefore) {
     const oomFirst = hasEnded(main) && main.reason === "OOMKilled" && main.exitCode === 137
     return oomFirst
       ? failed(14, failure(view, "OOM", main))
       : fromDisruption(view, disruption.reason, main, options)
   }
-  if (hasEnded(main)) return fromExit(view, main, options)
+  if (hasEnded(main)) {
+    const { deletedAt } = view
+    // It ended because we asked it to: what it exits with says nothing of its work.
+    const stopped = options.stopRequested && deletedAt !== undefined && !endedWellBefore(main, deletedAt)
+    return stopped ? failed(31, failure(view, "Stopped", main)) : fromExit(view, main, options)
+  }
   if (options.stopRequested && view.deletionTimestamp !== undefined) {
     return pending(31, "stopping", "is stopping", {
       after: options.timers.disrupted,

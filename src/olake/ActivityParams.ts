@@ -20,7 +20,7 @@ export const ConnectorVersion = Schema.String.check(
 )
 
 /** A workflow id as Temporal allows it: any text of 1 to 1,000 characters. */
-const WorkflowId = Schema.String.check(
+export const WorkflowId = Schema.String.check(
   Schema.makeFilter(
     (id) => (id.length >= 1 && id.length <= 1000) || "must be the workflow's id, 1 to 1,000 characters"
   )
@@ -28,7 +28,7 @@ const WorkflowId = Schema.String.check(
 
 const NotBlank = Schema.String.check(Schema.makeFilter((s) => s.trim() !== "" || "must not be empty"))
 
-const Whole = Schema.Int.check(
+export const Whole = Schema.Int.check(
   Schema.makeFilter((n) => (n >= 0 && n <= Number.MAX_SAFE_INTEGER) || "must be a whole number, zero or more")
 )
 
@@ -60,15 +60,14 @@ export const TestParams = Schema.Struct({
 })
 export type TestParams = typeof TestParams.Type
 
+export const JobId = Schema.Int.check(
+  Schema.makeFilter(
+    (n) => (n > 0 && n <= Number.MAX_SAFE_INTEGER) || "must be a job's id: a whole number above zero"
+  )
+)
+
 /** Argument of the sync's activities, made by RunSyncWorkflow from its bare job id. */
-export const SyncParams = Schema.Struct({
-  JobID: Schema.Int.check(
-    Schema.makeFilter(
-      (n) => (n > 0 && n <= Number.MAX_SAFE_INTEGER) || "must be a job's id: a whole number above zero"
-    )
-  ),
-  WorkflowID: WorkflowId
-})
+export const SyncParams = Schema.Struct({ JobID: JobId, WorkflowID: WorkflowId })
 export type SyncParams = typeof SyncParams.Type
 
 /** Argument of the activity that ends a sync. */

@@ -83,6 +83,9 @@ export interface SyncConfigs {
 export const initialState = (state: string): string =>
   ["", "null"].includes(state.trim().toLowerCase()) ? "{}" : state
 
+/** Nothing to go on from. */
+export const isEmptyState = (state: string): boolean => initialState(state).replace(/\s/g, "") === "{}"
+
 export const sync = (configs: SyncConfigs, key: Redacted.Redacted | undefined): CommandLine => ({
   args: [
     "sync",
@@ -101,6 +104,92 @@ export const sync = (configs: SyncConfigs, key: Redacted.Redacted | undefined): 
     { name: "config.json", content: configs.source },
     { name: STREAMS_FILE, content: configs.streams },
     { name: "writer.json", content: configs.destination },
+    { name: STATE_FILE, content: initialState(configs.state), keepExisting: true }
+  ]
+})
+
+/** The worker's own note of what a directory is: what belongs to which job is told apart by it (LogRetention.ts). */
+const RUN_FILE = ".olake-run.json"
+
+const runFile = (jobId: number, workflowId: string): JobFile => ({
+  name: RUN_FILE,
+  content: JSON.stringify({ jobId, workflowId })
+})
+
+/** Files of the second contract with credentials in clear text: gone when their run is. */
+export const PRIVATE_FILES: ReadonlyArray<string> = ["source.json", "destination.json"]
+
+const configFile = (name: string, content: string): JobFile => ({
+  name,
+  content,
+  isPrivate: PRIVATE_FILES.includes(name)
+})
+
+/** Arguments of syncs in OLake's UI (server/internal/services/temporal); what older schedules leave out. */
+export const SYNC_ARGS: ReadonlyArray<string> = [
+  "sync",
+  "--config",
+  inMount("source.json"),
+  "--destination",
+  inMount("destination.json"),
+  "--catalog",
+  inMount(STREAMS_FILE),
+  "--state",
+  inMount(STATE_FILE)
+]
+
+/** The same for a clear-destination. */
+export const CLEAR_ARGS: ReadonlyArray<string> = [
+  "clear-destination",
+  "--streams",
+  inMount(STREAMS_FILE),
+  "--state",
+  inMount(STATE_FILE),
+  "--destination",
+  inMount("destination.json")
+]
+
+const without = (args: ReadonlyArray<string>, flag: string): ReadonlyArray<string> => {
+  const at = args.indexOf(flag)
+  return at < 0 ? args.filter((arg) => !arg.startsWith(`${flag}=`)) : args.toSpliced(at, 2)
+}
+
+interface RunOfJob {
+  readonly args: ReadonlyArray<string>
+  readonly jobId: number
+  readonly workflowId: string
+  /** Decrypted. */
+  readonly configs: SyncConfigs
+}
+
+/**
+ * A sync of the second contract. Without `--state` a connector begins anew in its latest format; an empty one it takes for an
+ * old format's.
+ * @param hasState whether a connector of this run has left a state already
+ */
+export const requestedSync = (
+  { args, jobId, workflowId, configs }: RunOfJob,
+  userId: string | undefined,
+  hasState: boolean
+): CommandLine => ({
+  ...liftSecretKey(hasState || !isEmptyState(configs.state) ? args : without(args, "--state")),
+  files: [
+    runFile(jobId, workflowId),
+    configFile("source.json", configs.source),
+    configFile("destination.json", configs.destination),
+    configFile(STREAMS_FILE, configs.streams),
+    { name: STATE_FILE, content: initialState(configs.state), keepExisting: true },
+    ...(userId === undefined ? [] : [{ name: "user_id.txt", content: userId }])
+  ]
+})
+
+/** A clear-destination. */
+export const requestedClear = ({ args, jobId, workflowId, configs }: RunOfJob): CommandLine => ({
+  ...liftSecretKey(args),
+  files: [
+    runFile(jobId, workflowId),
+    configFile("destination.json", configs.destination),
+    configFile(STREAMS_FILE, configs.streams),
     { name: STATE_FILE, content: initialState(configs.state), keepExisting: true }
   ]
 })

@@ -46,6 +46,13 @@ export const connectionStatus = (text: string): ConnectionStatus | undefined => 
   return firstDefined(linesFromLast(text), statusOf)
 }
 
+/** The last line that holds a JSON object, whatever stands around it. */
+export const lastJsonObject = (text: string): Record<string, unknown> | undefined =>
+  firstDefined(linesFromLast(text), (line) => {
+    const [start, end] = [line.indexOf("{"), line.lastIndexOf("}")]
+    return start < 0 || end < start ? undefined : parseObject(line.slice(start, end + 1))
+  })
+
 const ERROR_LEVELS = new Set(["error", "fatal", "panic"])
 
 const errorIn = (line: string): string | undefined => {
@@ -62,9 +69,17 @@ const errorIn = (line: string): string | undefined => {
 /** Longest error line that goes into a failure's message. */
 const LONGEST = 600
 
+/** The connector's last few ERROR and FATAL lines, none twice. */
+export const errorLines = (text: string, most: number): ReadonlyArray<string> => {
+  const lines = linesFromLast(text).flatMap((line) => errorIn(line.trim()) ?? [])
+  return [...new Set(lines)].slice(0, most).toReversed().map(shortened)
+}
+
+const shortened = (line: string): string => (line.length <= LONGEST ? line : `${line.slice(0, LONGEST)}…`)
+
 /** The connector's last ERROR or FATAL line; the last line at all where it wrote none. */
 export const lastErrorLine = (text: string): string | undefined => {
   const lines = linesFromLast(text).map((line) => line.trim())
   const line = firstDefined(lines, errorIn) ?? lines.find((candidate) => candidate !== "")
-  return line === undefined || line.length <= LONGEST ? line : `${line.slice(0, LONGEST)}…`
+  return line === undefined ? undefined : shortened(line)
 }

@@ -2,7 +2,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
 
-export type Operation = "discover" | "check" | "sync"
+export type Operation = "discover" | "check" | "spec" | "sync" | "clear-destination"
 
 /** The Temporal run that a Pod works for. */
 export interface RunIdentity {
@@ -17,6 +17,8 @@ export interface JobFile {
   readonly content: string
   /** A file that the connector itself rewrites: an existing one is never replaced. */
   readonly keepExisting?: boolean
+  /** Holds credentials in clear text: nobody but the worker and the connector may read it. */
+  readonly isPrivate?: boolean
 }
 
 export interface Job {
@@ -37,7 +39,14 @@ export interface Job {
   readonly timeout: Duration.Duration
   /** When Temporal first asked for it, in milliseconds since the epoch. */
   readonly askedAt: number
+  /** One for the first; a later one may find what another worker has made. */
+  readonly attempt: number
 }
 
+/** What tells whose Pod one is. */
+export type JobIdentity = Pick<Job, "operation" | "jobId" | "run">
+
+const WRITERS: ReadonlyArray<string> = ["sync", "clear-destination"] satisfies ReadonlyArray<Operation>
+
 /** Writers run for days and outlive the worker; at most one per job. The others are pure and can be repeated. */
-export const isLongRunning = (operation: Operation): boolean => operation === "sync"
+export const isLongRunning = (operation: string): boolean => WRITERS.includes(operation)

@@ -22,6 +22,13 @@ export const problemWithDirectoryName = (id: string): string | undefined => {
   return isReserved(id) ? "is a name that the shared storage keeps for other runs" : undefined
 }
 
+/** Why a text cannot name a file in a run's directory, or undefined when it can. */
+export const problemWithFileName = (name: string): string | undefined => {
+  if (name === "" || name === "." || name === "..") return "must be a file's name"
+  if (/[/\\\p{Cc}]/u.test(name)) return "must be a file's name, without slashes or control characters"
+  return Buffer.byteLength(name) > 255 ? "must not be longer than 255 bytes" : undefined
+}
+
 /** Discover, check, spec: OLake's UI looks for the id as it is. Only for ids without a problem, see above. */
 export const ofShortRun = (workflowId: string): string => workflowId
 

@@ -6,34 +6,43 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type { PlatformError } from "effect/PlatformError"
 import * as Semaphore from "effect/Semaphore"
 import * as path from "node:path"
 import { WorkerConfig } from "../Config.ts"
 import type { JobFile } from "../olake/Job.ts"
 import { sha256 } from "../olake/Workdir.ts"
-import { InvalidFile, type JsonFile, parseObject } from "./JsonFile.ts"
-import { reasonOf, StorageError } from "./StorageError.ts"
+import * as ConnectorLogs from "./ConnectorLogs.ts"
+import * as Files from "./Files.ts"
+import { type InvalidFile, type JsonFile, parseObject } from "./JsonFile.ts"
+import type { StorageError } from "./StorageError.ts"
 
-const LIMIT = "30 seconds"
 const PROBE_LIMIT = "2 seconds"
 /** How long one probe's answer is good for, in milliseconds. */
 const PROBE_AGE = 5_000
-const LOG_TAIL = 256 * 1024
+const PRIVATE_MODE = 0o600
+const OPEN_MODE = 0o644
 
 export class SharedStorage extends Context.Service<
   SharedStorage,
   {
     /** Makes the run's directory and writes its files. */
     readonly prepare: (directory: string, files: ReadonlyArray<JobFile>) => Effect.Effect<void, StorageError>
+    /** Replaces a file of a run, whose directory is there. */
+    readonly write: (directory: string, file: string, content: string) => Effect.Effect<void, StorageError>
+    /** None where the file is not there. */
+    readonly read: (
+      directory: string,
+      file: string
+    ) => Effect.Effect<Option.Option<string>, StorageError | InvalidFile>
     /** None where the file is not there; fails where it is no JSON object. */
     readonly readJson: (
       directory: string,
       file: string
     ) => Effect.Effect<Option.Option<JsonFile>, StorageError | InvalidFile>
+    /** Files that are not there are none to remove. */
+    readonly remove: (directory: string, files: ReadonlyArray<string>) => Effect.Effect<void, StorageError>
     /** Whether the file is there, valid, and the connector's own: not what `prepare` has put there. */
     readonly isConnectors: (directory: string, file: string) => Effect.Effect<boolean, StorageError>
     readonly hasDirectory: (directory: string) => Effect.Effect<boolean, StorageError>
@@ -42,6 +51,8 @@ export class SharedStorage extends Context.Service<
       directory: string,
       since?: number
     ) => Effect.Effect<Option.Option<string>, StorageError>
+    /** Adds to `logs/worker.log` of a run, whose directory is there. */
+    readonly appendWorkerLog: (directory: string, lines: string) => Effect.Effect<void, StorageError>
     /** Whether a file can be written right now. */
     readonly isWritable: Effect.Effect<boolean>
   }
@@ -49,92 +60,30 @@ export class SharedStorage extends Context.Service<
   static readonly layer = Layer.effect(
     SharedStorage,
     Effect.gen(function* () {
-      const fs = yield* FileSystem.FileSystem
-      const { storage, kubernetes } = yield* WorkerConfig
-      const root = path.resolve(storage.path)
-
-      /** Absolute path of something inside the storage; anything else is a bug of ours. */
-      const inside = (...parts: ReadonlyArray<string>): string => {
-        const target = path.resolve(root, ...parts)
-        if (!target.startsWith(`${root}${path.sep}`))
-          throw new Error(`${target} is outside the shared storage`)
-        return target
-      }
-
-      const attempt = <A>(operation: string, target: string, io: Effect.Effect<A, PlatformError>) =>
-        io.pipe(
-          Effect.mapError((error) => new StorageError({ operation, path: target, ...reasonOf(error) })),
-          Effect.timeoutOrElse({
-            duration: LIMIT,
-            orElse: () =>
-              Effect.fail(
-                new StorageError({
-                  operation,
-                  path: target,
-                  reason: "TimedOut",
-                  detail: `no answer in ${LIMIT}`
-                })
-              )
-          })
-        )
-
-      /** Another process sees the old file or the new one, never a part. */
-      const writeWhole = (target: string, content: string) =>
-        Effect.gen(function* () {
-          const draft = `${target}.${kubernetes.podName}.tmp`
-          yield* fs.writeFileString(draft, content, { mode: 0o644 })
-          yield* fs.chmod(draft, 0o644)
-          yield* fs.rename(draft, target)
-        })
+      const { kubernetes, jobs } = yield* WorkerConfig
+      const files = yield* Files.make
+      const { fs, inside, attempt, writeWhole, makeDirectory } = files
+      const privateMode = isReadByConnector(jobs.podSecurityContext) ? PRIVATE_MODE : OPEN_MODE
 
       const prepare = Effect.fn("SharedStorage.prepare")(function* (
         directory: string,
-        files: ReadonlyArray<JobFile>
+        jobFiles: ReadonlyArray<JobFile>
       ) {
-        const folder = inside(directory)
-        // Not recursive: without its mount the root is missing, and must not be made on the local disk.
-        yield* attempt(
-          "create the directory",
-          folder,
-          fs.makeDirectory(folder, { mode: 0o755 }).pipe(
-            Effect.catchIf(
-              (error) => error.reason._tag === "AlreadyExists",
-              () => Effect.void
-            )
-          )
-        )
-        for (const file of files) {
+        yield* makeDirectory(inside(directory))
+        for (const file of jobFiles) {
           const target = inside(directory, file.name)
-          if (file.keepExisting === true && (yield* isConnectors(directory, file.name))) continue
-          yield* attempt("write", target, writeWhole(target, file.content))
-          if (file.keepExisting === true) {
-            const mark = markOf(target)
-            yield* attempt("write", mark, writeWhole(mark, sha256(file.content)))
-          }
+          const isKept = file.keepExisting === true
+          if (isKept && (yield* isConnectors(directory, file.name))) continue
+          yield* writeWhole(target, file.content, file.isPrivate === true ? privateMode : OPEN_MODE)
+          if (isKept) yield* writeWhole(markOf(target), sha256(file.content))
         }
       })
 
-      /** A connector runs as root in its directory: a link it left there must not lead the worker out. */
-      const readInside = (directory: string, target: string) =>
-        Effect.gen(function* () {
-          const real = yield* attempt("read", target, fs.realPath(target))
-          const folder = yield* attempt("read", target, fs.realPath(inside(directory)))
-          if (!real.startsWith(`${folder}${path.sep}`)) {
-            return yield* new InvalidFile({ path: target, problem: "is a link out of the run's directory" })
-          }
-          return real
-        })
-
       const readJson = (directory: string, file: string) =>
         Effect.gen(function* () {
-          const target = inside(directory, file)
-          const found = yield* readInside(directory, target).pipe(
-            Effect.flatMap((real) => attempt("read", target, fs.readFileString(real))),
-            Effect.map(Option.some),
-            Effect.catchTag("StorageError", noneIfMissing)
-          )
+          const found = yield* files.read(directory, file)
           if (Option.isNone(found)) return Option.none<JsonFile>()
-          return Option.some(yield* parseObject(target, found.value))
+          return Option.some(yield* parseObject(inside(directory, file), found.value))
         }).pipe(Effect.withSpan("SharedStorage.readJson"))
 
       const isConnectors = (directory: string, file: string) =>
@@ -144,10 +93,7 @@ export class SharedStorage extends Context.Service<
           )
           if (Option.isNone(found)) return false
           const mark = markOf(inside(directory, file))
-          const written = yield* attempt("read", mark, fs.readFileString(mark)).pipe(
-            Effect.map(Option.some),
-            Effect.catchTag("StorageError", noneIfMissing)
-          )
+          const written = yield* attempt("read", mark, fs.readFileString(mark)).pipe(Files.noneIfMissing)
           return Option.getOrUndefined(written) !== sha256(found.value.text)
         })
 
@@ -156,29 +102,21 @@ export class SharedStorage extends Context.Service<
         return attempt("look for", folder, fs.exists(folder))
       }
 
-      const connectorLog = Effect.fn("SharedStorage.connectorLog")(function* (
-        directory: string,
-        since?: number
-      ) {
+      const remove = (directory: string, names: ReadonlyArray<string>) =>
+        Effect.forEach(
+          names,
+          (name) => {
+            const target = inside(directory, name)
+            return attempt("remove", target, fs.remove(target, { force: true }))
+          },
+          { discard: true }
+        )
+
+      const appendWorkerLog = Effect.fnUntraced(function* (directory: string, lines: string) {
         const logs = inside(directory, "logs")
-        const runs = yield* attempt("list", logs, fs.readDirectory(logs)).pipe(
-          Effect.catchIf(
-            (error) => error.reason === "NotFound",
-            () => Effect.succeed([])
-          )
-        )
-        const newest = runs
-          .filter((name) => name.startsWith("sync_") && (since === undefined || isSince(name, since)))
-          .toSorted()
-          .at(-1)
-        if (newest === undefined) return Option.none<string>()
-        const target = path.join(logs, newest, "olake.log")
-        return yield* readInside(directory, target).pipe(
-          Effect.flatMap((real) => attempt("read", target, readTail(fs, real))),
-          Effect.map(Option.some),
-          Effect.catchTag("InvalidFile", () => Effect.succeed(Option.none<string>())),
-          Effect.catchTag("StorageError", noneIfMissing)
-        )
+        yield* makeDirectory(logs)
+        const target = path.join(logs, "worker.log")
+        yield* attempt("write", target, fs.writeFileString(target, lines, { flag: "a", mode: OPEN_MODE }))
       })
 
       // One probe at a time, and a hung one is not repeated: each would hold one of libuv's few threads.
@@ -206,32 +144,26 @@ export class SharedStorage extends Context.Service<
         return Option.getOrElse(yield* Effect.timeoutOption(Fiber.join(fiber), PROBE_LIMIT), () => false)
       })
 
-      return SharedStorage.of({ prepare, readJson, isConnectors, hasDirectory, connectorLog, isWritable })
+      return SharedStorage.of({
+        prepare,
+        write: (directory, file, content) => writeWhole(inside(directory, file), content),
+        read: files.read,
+        readJson,
+        remove,
+        isConnectors,
+        hasDirectory,
+        connectorLog: ConnectorLogs.make(files),
+        appendWorkerLog,
+        isWritable
+      })
     })
   )
 }
 
-/** Connectors name their log after the second in which they start, UTC: `sync_2026-11-23_17-00-00`. */
-const isSince = (name: string, since: number): boolean => {
-  const [, date, h, m, s] = /^sync_(\d{4}-\d\d-\d\d)_(\d\d)-(\d\d)-(\d\d)$/.exec(name) ?? []
-  return date !== undefined && Date.parse(`${date}T${h}:${m}:${s}Z`) >= since - 2_000
-}
+/** Whether the connector may read what only the worker's user and root may: it runs as root, or as that user. */
+const isReadByConnector = ({ runAsUser, runAsNonRoot }: Readonly<Record<string, unknown>> = {}): boolean =>
+  runAsUser === undefined ? runAsNonRoot !== true : runAsUser === 0 || runAsUser === process.getuid?.()
 
 /** Beside a file that the connector rewrites: the hash of what the worker wrote. */
 const markOf = (target: string): string =>
   path.join(path.dirname(target), `.${path.basename(target)}.written`)
-
-const noneIfMissing = (error: StorageError) =>
-  error.reason === "NotFound" ? Effect.succeed(Option.none<string>()) : Effect.fail(error)
-
-const readTail = (fs: FileSystem.FileSystem, target: string): Effect.Effect<string, PlatformError> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const file = yield* fs.open(target)
-      const { size } = yield* file.stat
-      const length = Math.min(Number(size), LOG_TAIL)
-      const buffer = new Uint8Array(length)
-      const read = yield* file.read(buffer, { position: BigInt(Number(size) - length) })
-      return new TextDecoder().decode(buffer.subarray(0, read))
-    })
-  )

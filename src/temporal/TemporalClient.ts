@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { WorkerConfig } from "../Config.ts"
 import { TemporalRuntime } from "./TemporalRuntime.ts"
+import { connectionOptions } from "./Tls.ts"
 
 export class TemporalUnavailable extends Schema.TaggedError<TemporalUnavailable>()("TemporalUnavailable", {
   operation: Schema.String,
@@ -24,6 +25,9 @@ export class TemporalUnavailable extends Schema.TaggedError<TemporalUnavailable>
 /** 0.25 s doubling to 5 s, for as long as it takes. */
 const untilThere = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])
 
+/** temporal.api.enums.v1.PendingActivityState */
+const CANCEL_REQUESTED = 3
+
 export class TemporalClient extends Context.Service<
   TemporalClient,
   {
@@ -31,8 +35,15 @@ export class TemporalClient extends Context.Service<
     readonly connection: Effect.Effect<NativeConnection>
     /** Whether the frontend answers now, within two seconds. */
     readonly answers: Effect.Effect<boolean>
-    /** Whether that run still goes on; an unknown one does not. */
-    readonly isOpen: (workflowId: string, runId: string) => Effect.Effect<boolean, TemporalUnavailable>
+    /** One call of the client, bounded by five seconds; its failure is the SDK's own. */
+    readonly call: <A>(run: (client: Client) => Promise<A>) => Effect.Effect<A, unknown>
+    /** Whether that run still goes on; without a run id, the workflow's latest. */
+    readonly runState: (
+      workflowId: string,
+      runId: string
+    ) => Effect.Effect<"open" | "closed" | "unknown", TemporalUnavailable>
+    /** Whether one of the run's activities has been asked to end. */
+    readonly isCancelled: (workflowId: string, runId: string) => Effect.Effect<boolean, TemporalUnavailable>
   }
 >()("olake-worker/temporal/TemporalClient") {
   static readonly layer = Layer.effect(
@@ -42,17 +53,19 @@ export class TemporalClient extends Context.Service<
       const { temporal } = yield* WorkerConfig
       const scope = yield* Effect.scope
 
-      const unavailable = (operation: string) => (cause: unknown) =>
-        new TemporalUnavailable({ operation, detail: cause instanceof Error ? cause.message : String(cause) })
-
-      const connect = Effect.tryPromise({
-        try: () => NativeConnection.connect({ address: temporal.address }),
-        catch: unavailable(`connect to ${temporal.address}`)
-      }).pipe(
+      const connect = connectionOptions(temporal).pipe(
+        Effect.mapError(({ message }) => message),
+        Effect.flatMap((options) =>
+          Effect.tryPromise({
+            try: () => NativeConnection.connect({ address: temporal.address, ...options }),
+            catch: textOf
+          })
+        ),
         Effect.timeoutOrElse({
           duration: "10 seconds",
-          orElse: () => Effect.fail(unavailable(`connect to ${temporal.address}`)("no answer in 10 seconds"))
+          orElse: () => Effect.fail("no answer in 10 seconds")
         }),
+        Effect.mapError(unavailable(`connect to ${temporal.address}`)),
         Effect.tapError((error) => Effect.logWarning(`${error.message}; waiting for it`)),
         Effect.retry(untilThere),
         Effect.orDie // retried without end: no error is left
@@ -76,26 +89,41 @@ export class TemporalClient extends Context.Service<
             orElse: () => Effect.fail<unknown>("no answer in 5 seconds")
           })
         )
+      const call = <A>(run: (client: Client) => Promise<A>) =>
+        bounded((it) => run(new Client({ connection: it, namespace: temporal.namespace })))
+
+      const describe = (workflowId: string, runId: string) =>
+        call((client) => client.workflow.getHandle(workflowId, runId || undefined).describe()).pipe(
+          Effect.catchIf(
+            (cause) => cause instanceof WorkflowNotFoundError,
+            () => Effect.succeed(undefined)
+          ),
+          Effect.mapError((cause) => unavailable(`look at workflow ${workflowId}`)(textOf(cause)))
+        )
 
       return TemporalClient.of({
         connection,
         answers: bounded((it) =>
           it.workflowService.describeNamespace({ namespace: temporal.namespace })
         ).pipe(Effect.timeout("2 seconds"), Effect.exit, Effect.map(Exit.isSuccess)),
-        isOpen: (workflowId, runId) =>
-          bounded((it) =>
-            new Client({ connection: it, namespace: temporal.namespace }).workflow
-              .getHandle(workflowId, runId || undefined)
-              .describe()
-          ).pipe(
-            Effect.map(({ status }) => status.name === "RUNNING" || status.name === "PAUSED"),
-            Effect.catchIf(
-              (cause) => cause instanceof WorkflowNotFoundError,
-              () => Effect.succeed(false)
-            ),
-            Effect.mapError(unavailable(`look at workflow ${workflowId}`))
+        call,
+        runState: (workflowId, runId) =>
+          Effect.map(describe(workflowId, runId), (run) => {
+            if (run === undefined) return "unknown"
+            return run.status.name === "RUNNING" || run.status.name === "PAUSED" ? "open" : "closed"
+          }),
+        isCancelled: (workflowId, runId) =>
+          Effect.map(describe(workflowId, runId), (run) =>
+            (run?.raw.pendingActivities ?? []).some(({ state }) => Number(state) === CANCEL_REQUESTED)
           )
       })
     })
   )
 }
+
+export const textOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+export const unavailable =
+  (operation: string) =>
+  (detail: string): TemporalUnavailable =>
+    new TemporalUnavailable({ operation, detail })

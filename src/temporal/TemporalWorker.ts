@@ -1,6 +1,6 @@
 /**
- * Two Temporal workers in one process: workflows with short activities on the task queue, and syncs on a queue
- * of their own, so that hundreds of long waits take no slot from a test of two seconds.
+ * Temporal's worker. One task queue serves all, as OLake's UI and the Go worker know one only; that hundreds of long
+ * waits take no slot from a test of two seconds is ActivityBoundary's work.
  */
 import {
   bundleWorkflowCode,
@@ -14,10 +14,11 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { existsSync } from "node:fs"
+import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { WorkerConfig } from "../Config.ts"
-import { syncQueue } from "../workflow/Policy.ts"
-import { TemporalClient } from "./TemporalClient.ts"
+import * as Namespace from "./Namespace.ts"
+import { TemporalClient, textOf } from "./TemporalClient.ts"
 
 /** Temporal's worker ended though nobody asked it to. */
 export class WorkerStopped extends Schema.TaggedError<WorkerStopped>()("WorkerStopped", {
@@ -46,34 +47,42 @@ const DRAIN_LIMIT = "45 seconds"
 /** Workflows asleep for a month are cheap to replay and dear to keep: about 600 fit into a GiB. */
 const CACHED_WORKFLOWS = 200
 
-const textOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+/**
+ * The prebuilt bundle beside a build's output; made on the spot when running from the sources. Workflows see no
+ * environment: what they must know of the installation is put before their code, and holds as long as it does.
+ */
+export const workflowBundle = Effect.fnUntraced(function* (bareJobId: "first" | "second") {
+  const constants = `var OLAKE_BARE_JOB_ID=${JSON.stringify(bareJobId)};`
+  const code = yield* Effect.promise(workflowCode)
+  return { code: `${constants}${code}` } satisfies WorkflowBundleOption
+})
 
-/** The prebuilt bundle beside a build's output; made on the spot when running from the sources. */
-const workflowBundle = Effect.suspend((): Effect.Effect<WorkflowBundleOption> => {
+const workflowCode = async (): Promise<string> => {
   const built = ["./workflow-bundle.js", "../workflow-bundle.js", "../../workflow-bundle.js"]
     .map((file) => fileURLToPath(new URL(file, import.meta.url)))
     .find(existsSync)
-  if (built !== undefined) return Effect.succeed({ codePath: built })
+  if (built !== undefined) return readFile(built, "utf8")
   const workflowsPath = fileURLToPath(new URL("../workflow/workflows.ts", import.meta.url))
-  return Effect.promise(() => bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger("WARN") }))
-})
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger("WARN") })
+  return code
+}
 
 const untilThere = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("5 seconds")])
 
 export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) {
-  const { temporal, concurrency, kubernetes } = yield* WorkerConfig
+  const config = yield* WorkerConfig
+  const { temporal, concurrency, kubernetes } = config
   const client = yield* TemporalClient
+  const services = yield* Effect.context<TemporalClient | WorkerConfig>()
 
-  const create = (
-    connection: NativeConnection,
-    options: Partial<WorkerOptions> & { readonly taskQueue: string }
-  ) =>
+  const create = (connection: NativeConnection, options: Partial<WorkerOptions>) =>
     Effect.tryPromise({
       try: () =>
         SdkWorker.create({
           connection,
           namespace: temporal.namespace,
-          identity: `${kubernetes.podName}@${options.taskQueue}`,
+          taskQueue: temporal.taskQueue,
+          identity: `${kubernetes.podName}@${temporal.taskQueue}`,
           shutdownGraceTime: GRACE,
           shutdownForceTime: FORCE,
           // Cancels reach an activity with the answer to a heartbeat.
@@ -90,30 +99,26 @@ export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) 
 
   const run = ({ onRunning, onDrain }: RunHooks): Effect.Effect<never, WorkerStopped> =>
     Effect.gen(function* () {
-      const [connection, bundle] = yield* Effect.all([client.connection, workflowBundle], { concurrency: 2 })
-      const workers = [
-        yield* create(connection, {
-          taskQueue: temporal.taskQueue,
-          workflowBundle: bundle,
-          activities,
-          maxConcurrentActivityTaskExecutions: concurrency.activities,
-          // The SDK wants at least two, one of them for its sticky queue.
-          maxConcurrentWorkflowTaskExecutions: Math.max(2, concurrency.workflows),
-          maxCachedWorkflows: CACHED_WORKFLOWS
-        }),
-        yield* create(connection, {
-          taskQueue: syncQueue(temporal.taskQueue),
-          activities,
-          maxConcurrentActivityTaskExecutions: concurrency.syncs
-        })
-      ]
-      const ended = Promise.all(workers.map((worker) => worker.run()))
+      const [connection, bundle] = yield* Effect.all([client.connection, workflowBundle(config.bareJobId)], {
+        concurrency: 2
+      })
+      yield* Namespace.setUp.pipe(Effect.provideContext(services))
+      const worker = yield* create(connection, {
+        workflowBundle: bundle,
+        activities,
+        // A slot for all that may wait; how many of them work at a time, ActivityBoundary says.
+        maxConcurrentActivityTaskExecutions: concurrency.activities + concurrency.syncs,
+        // The SDK wants at least two, one of them for its sticky queue.
+        maxConcurrentWorkflowTaskExecutions: Math.max(2, concurrency.workflows),
+        maxCachedWorkflows: CACHED_WORKFLOWS
+      })
+      const ended = worker.run()
       ended.catch(() => undefined) // awaited below, in every case
       yield* onRunning
 
       const drain = Effect.gen(function* () {
         yield* onDrain
-        for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown()
+        if (worker.getState() === "RUNNING") worker.shutdown()
         yield* Effect.tryPromise({ try: () => ended, catch: textOf }).pipe(
           Effect.timeout(DRAIN_LIMIT),
           Effect.catch((problem) => Effect.logError(`the drain did not end cleanly: ${textOf(problem)}`))

@@ -2,14 +2,14 @@
 import type { ActivityOptions } from "@temporalio/workflow"
 
 /**
- * No deadline of its own: the activity counts its operation's time (TIMEOUT_ACTIVITY_*), and the Pod has
- * activeDeadlineSeconds. What Temporal must notice is a worker that is gone, and heartbeats tell that.
+ * No deadline of its own: the activity counts its operation's time, and the Pod has activeDeadlineSeconds. What
+ * Temporal must notice is a worker that is gone, and heartbeats tell that.
  */
 const unbounded = "3650 days"
 
 const retry = { initialInterval: "1s", backoffCoefficient: 2, maximumInterval: "30s" } as const
 
-/** Discover and test: somebody waits for the answer. */
+/** Discover, test and the like: somebody waits for the answer. */
 export const short: ActivityOptions = {
   startToCloseTimeout: unbounded,
   heartbeatTimeout: "60s",
@@ -19,22 +19,34 @@ export const short: ActivityOptions = {
 }
 
 /**
- * A sync's wait. At 30 s an outage of 16 s is enough to lose the heartbeat; 120 s rides out a minute. A cancel waits for
- * the activity to have heard of it, with a heartbeat: else it might create the Pod after that was looked for.
+ * A writer's wait. At 30 s an outage of 16 s is enough to lose the heartbeat; 120 s rides out a minute. A cancel waits
+ * for the activity to have heard of it, with a heartbeat: else it might create the Pod after that was looked for.
  */
-export const sync: ActivityOptions = {
+export const writer: ActivityOptions = {
   startToCloseTimeout: unbounded,
   heartbeatTimeout: "120s",
   retry,
   cancellationType: "WAIT_CANCELLATION_COMPLETED"
 }
 
-/** Saving what a sync has reached: tried until it works. */
+/** Asking a cancelled writer's Pod to stop; what it cannot do, the saving of the state does later. */
+export const stop: ActivityOptions = {
+  startToCloseTimeout: "60s",
+  scheduleToCloseTimeout: "5m",
+  retry,
+  cancellationType: "TRY_CANCEL"
+}
+
+/** Saving what a writer has reached: tried until it works. */
 export const persist: ActivityOptions = {
   startToCloseTimeout: unbounded,
   heartbeatTimeout: "60s",
   retry: { ...retry, maximumInterval: "60s" }
 }
 
-/** Syncs wait in slots of their own, with the saving of their states, so that they cannot starve discover and test. */
-export const syncQueue = (taskQueue: string): string => `${taskQueue}-syncs`
+/** An alert: nothing waits for it longer than this, and its failure is nobody's. */
+export const alert: ActivityOptions = {
+  startToCloseTimeout: "60s",
+  scheduleToCloseTimeout: "2m",
+  retry: { ...retry, maximumAttempts: 3 }
+}

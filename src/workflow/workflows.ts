@@ -1,79 +1,111 @@
 /** The workflows that OLake's UI starts, by their Temporal names. Runs in Temporal's sandbox: data in, commands out. */
-import {
-  ApplicationFailure,
-  CancellationScope,
-  CancelledFailure,
-  ActivityFailure,
-  proxyActivities,
-  workflowInfo
-} from "@temporalio/workflow"
-import type { Activities } from "../activity/Activities.ts"
+import { defineSearchAttributeKey, SearchAttributeType } from "@temporalio/common"
+import { ApplicationFailure, upsertSearchAttributes, workflowInfo } from "@temporalio/workflow"
+import { call } from "./Call.ts"
 import * as Policy from "./Policy.ts"
+import { runWriter } from "./Writer.ts"
 
-const { DiscoverCatalogActivity, TestConnectionActivity } = proxyActivities<Activities>(Policy.short)
+export const DiscoverCatalogWorkflow = (params: unknown) =>
+  call("DiscoverCatalogActivity", params, Policy.short)
 
-export const DiscoverCatalogWorkflow = (params: unknown) => DiscoverCatalogActivity(params)
+export const TestConnectionWorkflow = (params: unknown) =>
+  call("TestConnectionActivity", params, Policy.short)
 
-export const TestConnectionWorkflow = (params: unknown) => TestConnectionActivity(params)
+/** @param request an ExecutionRequest of the second contract: discover, check, spec, stream difference */
+export const ExecuteWorkflow = (request: unknown) => call("ExecuteActivity", request, Policy.short)
 
-/** @param jobId the bare number that OLake's schedules carry */
-export async function RunSyncWorkflow(jobId: unknown): Promise<unknown> {
-  const { taskQueue, workflowId } = workflowInfo()
-  const queue = Policy.syncQueue(taskQueue)
-  const { SyncActivity } = proxyActivities<Activities>({ ...Policy.sync, taskQueue: queue })
-  const { PostSyncActivity } = proxyActivities<Activities>({ ...Policy.persist, taskQueue: queue })
-  const params = { JobID: jobId, WorkflowID: workflowId }
-  const failure = await SyncActivity(params).then(
-    () => undefined,
-    (error: unknown) => error
-  )
-  if (typeOf(failure) === "InvalidRequest") throw failure
-  // By scope, not by the error's class: between two attempts, or without a worker, a cancel looks otherwise.
-  const cancelled = CancellationScope.current().consideredCancelled
-  const persisted = await CancellationScope.nonCancellable(() =>
-    PostSyncActivity({ ...params, Began: began(failure, cancelled) })
-  ).then(
-    (value) => ({ value }),
-    (error: unknown) => ({ error })
-  )
-  // A connector that had ended well before the cancel reached it has done its work.
-  const finished = failure === undefined || ("value" in persisted && persisted.value.finished)
-  if (cancelled && !finished) throw new CancelledFailure(cancelledText(persisted))
-  if ("error" in persisted) throw combined(cancelled ? undefined : failure, persisted.error)
-  if (!finished) throw failure
-  return persisted.value.state
+type Fields = Readonly<Record<string, unknown>>
+
+const isRecord = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Which contract a bare job id belongs to: a constant of the installation, which TemporalWorker puts before this code. */
+declare const OLAKE_BARE_JOB_ID: "first" | "second" | undefined
+
+const isOfSecond = (argument: unknown): boolean =>
+  typeof argument === "number" && typeof OLAKE_BARE_JOB_ID !== "undefined" && OLAKE_BARE_JOB_ID === "second"
+
+/** The request of a schedule that was made before requests were; the activity fills in the rest from the job's row. */
+const ofBareJobId = (jobId: unknown): Fields => ({
+  type: "",
+  command: "sync",
+  connector_type: "",
+  version: "",
+  args: null,
+  configs: null,
+  workflow_id: "",
+  job_id: jobId,
+  project_id: "",
+  timeout: 0,
+  output_file: "",
+  temp_path: ""
+})
+
+/** @param argument the bare job id of older schedules, or an ExecutionRequest */
+export async function RunSyncWorkflow(argument: unknown): Promise<unknown> {
+  if (isRecord(argument)) return runRequest(argument)
+  return isOfSecond(argument) ? runRequest(ofBareJobId(argument)) : runJob(argument)
 }
 
-const applicationCause = (error: unknown): ApplicationFailure | undefined =>
-  error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause : undefined
-
-const typeOf = (error: unknown): string => applicationCause(error)?.type ?? ""
-
-/** Failures of before the run had a directory, so that there is no state to be found. */
-const BEFORE_BEGIN = [
-  "InvalidJob",
-  "JobNotFound",
-  "IncompleteJob",
-  "DatabaseError",
-  "StorageError",
-  "NameConflict"
-]
-
-/** Whether the run surely has a directory: one that is missing then is the storage's trouble. */
-const began = (failure: unknown, cancelled: boolean): boolean =>
-  failure === undefined || (!cancelled && typeOf(failure) !== "" && !BEFORE_BEGIN.includes(typeOf(failure)))
-
-const cancelledText = (persisted: object): string =>
-  `The sync was cancelled.${"error" in persisted ? ` Besides: ${textOf(persisted.error)}` : ""}`
-
-const textOf = (error: unknown): string =>
-  applicationCause(error)?.message ?? (error instanceof Error ? error.message : String(error))
-
-const combined = (failure: unknown, persistFailure: unknown): unknown => {
-  if (failure === undefined) return persistFailure
-  return ApplicationFailure.create({
-    type: applicationCause(failure)?.type ?? "SyncFailed",
-    message: `${textOf(failure)} Besides: ${textOf(persistFailure)}`,
-    nonRetryable: true
+/** The first contract. Its result is the saved state. */
+const runJob = async (jobId: unknown): Promise<unknown> => {
+  const params = { JobID: jobId, WorkflowID: workflowInfo().workflowId }
+  const { persisted } = await runWriter({
+    work: () => call("SyncActivity", params, Policy.writer),
+    stop: () => call("StopActivity", { operation: "sync", jobId }, Policy.stop, STOP),
+    persist: (began) => call("PostSyncActivity", { ...params, Began: began }, Policy.persist),
+    alert: () => Promise.resolve()
   })
+  return persisted?.state
 }
+
+/** The one call that the Go worker's workflows do not make. */
+const STOP = "stop"
+
+const OPERATION_TYPE = defineSearchAttributeKey("OperationType", SearchAttributeType.KEYWORD)
+
+const ACTIVITIES = {
+  sync: ["SyncActivity", "PostSyncActivity"],
+  "clear-destination": ["ExecuteActivity", "PostClearActivity"]
+} as const
+
+/** The second contract: sync and clear-destination. Its result names the file of the state. */
+const runRequest = async (request: Fields): Promise<unknown> => {
+  const { command, job_id, project_id } = request
+  if (command !== "sync" && command !== "clear-destination") {
+    throw ApplicationFailure.nonRetryable(
+      `The request is not valid: command: expected "sync" or "clear-destination", got ${JSON.stringify(command)}`,
+      "InvalidRequest"
+    )
+  }
+  const { workflowId } = workflowInfo()
+  const [work, persist] = ACTIVITIES[command]
+  const params = { ...request, workflow_id: workflowId }
+  // First, for the UI finds the runs that it may cancel by it.
+  upsertSearchAttributes([{ key: OPERATION_TYPE, value: command }])
+  const { worked, persisted } = await runWriter({
+    work: () => call(work, params, Policy.writer, 1),
+    stop: () => call("StopActivity", { operation: command, jobId: job_id }, Policy.stop, STOP),
+    persist: (began, outcome) =>
+      call(persist, { ...params, began, outcome }, Policy.persist, alerted(outcome)),
+    alert: (failure) =>
+      call(
+        "SendWebhookNotificationActivity",
+        {
+          JobID: job_id,
+          ProjectID: project_id,
+          LastRunTime: new Date().toISOString(),
+          ErrorMessage: failure
+        },
+        Policy.alert
+      )
+  })
+  return { response: persisted?.response ?? responseOf(worked) }
+}
+
+/** What the Go worker's activities have returned. */
+const responseOf = (worked: unknown): string =>
+  isRecord(worked) && typeof worked.response === "string" ? worked.response : ""
+
+/** After a failure the alert is the first command of the task. */
+const alerted = (outcome: string): number => (outcome === "failed" ? 1 : 0)

@@ -4,10 +4,14 @@ import { MockActivityEnvironment } from "@temporalio/testing"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as ActivityBoundary from "../../src/activity/ActivityBoundary.ts"
 import { Drain } from "../../src/activity/Drain.ts"
+import { SharedStorage } from "../../src/storage/SharedStorage.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
+
+const environment = Layer.mergeAll(Drain.layer, testConfigLayer(), Layer.mock(SharedStorage, {}))
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {
   readonly isRetryable = false
@@ -41,7 +45,7 @@ const failureOf = (program: Program, wire: unknown = good) =>
     const error = yield* rejection(new MockActivityEnvironment().run(activity, wire))
     assert(error instanceof ApplicationFailure)
     return error
-  }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
+  }).pipe(Effect.provide(environment))
 
 /** A program that says when it runs and when it was interrupted, and waits for ever in between. */
 const endless = Effect.gen(function* () {
@@ -70,7 +74,7 @@ describe("ActivityBoundary", () => {
         attempt: 3,
         workflowId: "test"
       })
-    }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
+    }).pipe(Effect.provide(environment))
   )
 
   for (const [wire, fields] of [
@@ -145,7 +149,7 @@ describe("ActivityBoundary", () => {
       assert.instanceOf(yield* rejection(running), CancelledFailure)
       yield* cleaned
       assert.isAtLeast(beats, 1)
-    }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
+    }).pipe(Effect.provide(environment))
   )
 
   it.live("a failure after a cancel is still a cancellation", () =>
@@ -162,7 +166,7 @@ describe("ActivityBoundary", () => {
       yield* Deferred.await(started)
       env.cancel()
       assert.instanceOf(yield* rejection(running), CancelledFailure)
-    }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
+    }).pipe(Effect.provide(environment))
   )
 
   it.live("a drain detaches a long wait at once, to be tried again", () =>
@@ -176,7 +180,7 @@ describe("ActivityBoundary", () => {
       assert(error instanceof ApplicationFailure)
       assert.strictEqual(error.type, "WorkerShutdown")
       assert.strictEqual(error.nonRetryable, false)
-    }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
+    }).pipe(Effect.provide(environment))
   )
 
   it.live("a drain lets short work end", () =>
@@ -191,6 +195,6 @@ describe("ActivityBoundary", () => {
       yield* (yield* Drain).begin
       yield* Deferred.succeed(finish, "done")
       assert.strictEqual(yield* Effect.promise(() => running), "done")
-    }).pipe(Effect.provide([Drain.layer, testConfigLayer()]))
+    }).pipe(Effect.provide(environment))
   )
 })

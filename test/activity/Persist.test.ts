@@ -4,9 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { persist } from "../../src/activity/Persist.ts"
-import { DatabaseError, Jobs } from "../../src/database/Jobs.ts"
+import { Jobs } from "../../src/database/Jobs.ts"
+import { DatabaseError } from "../../src/database/Query.ts"
 import { KubernetesError } from "../../src/kubernetes/KubernetesError.ts"
 import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
+import { SyncTelemetry } from "../../src/notification/SyncTelemetry.ts"
 import { InvalidFile } from "../../src/storage/JsonFile.ts"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
 import { StorageError } from "../../src/storage/StorageError.ts"
@@ -34,6 +36,7 @@ const ending = (over: {
   const layer = Layer.mergeAll(
     Layer.mock(PodRunner, { stop: () => over.stop ?? Effect.succeed(false) }),
     Layer.mock(SharedStorage, storage),
+    Layer.mock(SyncTelemetry, {}),
     Layer.mock(Jobs, {
       saveState: (_, given) => Effect.suspend(() => (saved.push(given), over.save ?? Effect.succeed(true)))
     })

@@ -1,9 +1,16 @@
 import { describe, layer } from "@effect/vitest"
 import { localWorld } from "../support/World.ts"
+import { requestSuite } from "./requestSuite.ts"
 import { workerSuite } from "./workerSuite.ts"
 
+describe("the second contract on LocalPods", () => {
+  layer(localWorld("chart"), { timeout: "60 seconds", excludeTestServices: true })((it) => {
+    requestSuite((name, test, timeout = 30_000) => it.effect(name, test, timeout))
+  })
+})
+
 describe("on LocalPods", () => {
-  layer(localWorld, { timeout: "60 seconds", excludeTestServices: true })((it) => {
+  layer(localWorld(), { timeout: "60 seconds", excludeTestServices: true })((it) => {
     workerSuite((name, test, timeout = 30_000) => it.effect(name, test, timeout))
   })
 })

@@ -10,7 +10,7 @@ import { ended, start, uniqueId } from "../support/Workflows.ts"
 import { localWorld, World } from "../support/World.ts"
 
 describe("a stop of the worker", () => {
-  layer(localWorld, { timeout: "60 seconds", excludeTestServices: true })((it) => {
+  layer(localWorld(), { timeout: "60 seconds", excludeTestServices: true })((it) => {
     it.effect(
       "leaves the sync's Pod running; the next worker waits on, and one result comes of one Pod",
       () =>

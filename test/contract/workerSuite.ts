@@ -269,7 +269,7 @@ export const workerSuite = (it: It): void => {
           ["StreamsConfig", discover({}, { StreamsConfig: 5 })],
           ["JobID", sync(-1)],
           ["JobID", sync("seven")],
-          ["JobID", sync({ JobID: 1 })],
+          ["command", sync({ JobID: 1 })],
           ["JobID", sync(null)],
           ["WorkflowID", execute("DiscoverCatalogWorkflow", "..", params("..", "probe", {}))]
         ]

@@ -59,16 +59,18 @@ for (const version of ["v1", "v2"] as const satisfies ReadonlyArray<TablesVersio
           })
           assert.include(row.sourceConfig, "12345678901234567890")
 
-          assert.isTrue(yield* jobs.saveState(id, `{"lsn": 9007199254740993, "t": "ü\\"\\\\"}`))
+          assert.isTrue(
+            yield* jobs.saveState(id, `{"lsn": 9007199254740993, "t": "ü\\"\\\\"}`, { activates: true })
+          )
           assert.strictEqual(yield* tables.jobState(id), `{"t": "ü\\"\\\\", "lsn": 9007199254740993}`)
           assert.strictEqual((yield* jobs.read(id)).state, `{"t": "ü\\"\\\\", "lsn": 9007199254740993}`)
 
           const missing = yield* Effect.flip(jobs.read(424242))
           assert.strictEqual(missing._tag, "JobNotFound")
           assert.include(missing.message, `olake-${version}-job`)
-          assert.isFalse(yield* jobs.saveState(424242, "{}"))
+          assert.isFalse(yield* jobs.saveState(424242, "{}", { activates: true }))
 
-          const broken = yield* Effect.flip(jobs.saveState(id, `{"half`))
+          const broken = yield* Effect.flip(jobs.saveState(id, `{"half`, { activates: true }))
           assert.isFalse(broken.isRetryable)
 
           const sql = yield* SqlClient.SqlClient

@@ -28,7 +28,8 @@ const check: Job = {
   jobId: 0,
   run,
   timeout: Duration.hours(1),
-  askedAt: Date.now()
+  askedAt: Date.now(),
+  attempt: 1
 }
 const sync: Job = { ...check, operation: "sync", jobId: 7, timeout: Duration.hours(700) }
 
@@ -51,7 +52,13 @@ const test = (
 
 const runScoped = (job: Job) => Effect.scoped(Effect.flatMap(PodRunner, (pods) => pods.run(job, Effect.void)))
 const adopt = (job: Job = sync, prepare: Effect.Effect<void> = Effect.void) =>
-  Effect.flatMap(PodRunner, (pods) => pods.adopt(job, { prepare, isOpen: () => Effect.succeed(false) }))
+  Effect.flatMap(PodRunner, (pods) =>
+    pods.adopt(job, {
+      prepare,
+      runState: () => Effect.succeed("closed"),
+      isCancelled: Effect.succeed(false)
+    })
+  )
 const stop = Effect.flatMap(PodRunner, (pods) => pods.stop(sync))
 
 const creates = (api: ScriptedPods) => api.count("POST", /\/pods\?/)
@@ -86,16 +93,17 @@ const endWell = (api: ScriptedPods) =>
   })
 
 describe("adoptionOf", () => {
-  const ours = aPod().labelled({ [PodSpec.KEY_LABEL]: "key" })
+  const other: Job = { ...sync, run: { ...run, runId: "r-2" } }
+  const ours = aPod().labelled({ [PodSpec.KEY_LABEL]: PodSpec.keyOf(run, "sync") })
   it("goes by the label, then by the key, then by the deletion", () => {
-    assert.strictEqual(adoptionOf(ours.view(), "key"), "ours")
-    assert.strictEqual(adoptionOf(ours.exited(0).phase("Succeeded").view(), "key"), "ours")
-    assert.strictEqual(adoptionOf(ours.deleted().view(), "key"), "oursEnding")
-    assert.strictEqual(adoptionOf(ours.view(), "other"), "otherRun")
-    assert.strictEqual(adoptionOf(ours.deleted().view(), "other"), "otherRun")
-    assert.strictEqual(adoptionOf(aPod().view(), "key"), "otherRun")
+    assert.strictEqual(adoptionOf(ours.view(), sync), "ours")
+    assert.strictEqual(adoptionOf(ours.exited(0).phase("Succeeded").view(), sync), "ours")
+    assert.strictEqual(adoptionOf(ours.deleted().view(), sync), "oursEnding")
+    assert.strictEqual(adoptionOf(ours.view(), other), "otherRun")
+    assert.strictEqual(adoptionOf(ours.deleted().view(), other), "otherRun")
+    assert.strictEqual(adoptionOf(aPod().view(), sync), "otherRun")
     const foreign = ours.labelled({ "app.kubernetes.io/managed-by": "Helm" })
-    assert.strictEqual(adoptionOf(foreign.view(), "key"), "notManaged")
+    assert.strictEqual(adoptionOf(foreign.view(), sync), "notManaged")
   })
 })
 

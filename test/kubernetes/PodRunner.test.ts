@@ -27,7 +27,8 @@ const check: Job = {
   jobId: 0,
   run,
   timeout: Duration.hours(1),
-  askedAt: Date.now()
+  askedAt: Date.now(),
+  attempt: 1
 }
 const sync: Job = { ...check, operation: "sync", jobId: 7, timeout: Duration.hours(700) }
 const name = PodSpec.nameOf(sync)
@@ -187,7 +188,8 @@ describe("adopt: a Pod that outlives its waiter", () => {
     Effect.flatMap(PodRunner, (pods) =>
       pods.adopt(job, {
         prepare: Effect.sync(() => void prepared.push(job.run.runId)),
-        isOpen: () => Effect.succeed(open)
+        runState: () => Effect.succeed(open ? "open" : "closed"),
+        isCancelled: Effect.succeed(false)
       })
     )
   const stop = (job: Job = sync) => Effect.flatMap(PodRunner, (pods) => pods.stop(job))
@@ -310,7 +312,11 @@ describe("the encryption key", () => {
     () =>
       Effect.gen(function* () {
         const pods = yield* PodRunner
-        const options = { prepare: Effect.void, isOpen: () => Effect.succeed(false) }
+        const options = {
+          prepare: Effect.void,
+          runState: () => Effect.succeed("closed" as const),
+          isCancelled: Effect.succeed(false)
+        }
         const secretNames: Array<string | undefined> = []
         for (const runId of ["r-1", "r-2"]) {
           const job = { ...sync, secretKey, run: { ...run, runId } }

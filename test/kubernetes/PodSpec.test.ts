@@ -25,7 +25,8 @@ const job: Job = {
   jobId: 7,
   run,
   timeout: Duration.hours(700),
-  askedAt: 0
+  askedAt: 0,
+  attempt: 1
 }
 
 const build = (

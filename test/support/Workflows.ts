@@ -1,6 +1,6 @@
 /** Starts workflows as OLake's UI does, through Temporal's own command line, and reads how they ended. */
 import * as Effect from "effect/Effect"
-import { World, TASK_QUEUE } from "./World.ts"
+import { World } from "./World.ts"
 
 export interface Ended {
   readonly status: string
@@ -28,12 +28,12 @@ export const uniqueId = (prefix: string): string =>
   `${prefix}-${Date.now().toString(36)}-${(numbered.count += 1)}`
 
 export const start = (type: string, workflowId: string, input: unknown) =>
-  Effect.flatMap(World, ({ temporal }) =>
+  Effect.flatMap(World, ({ temporal, taskQueue }) =>
     temporal([
       "workflow",
       "start",
       "--task-queue",
-      TASK_QUEUE,
+      taskQueue,
       "--type",
       type,
       "--workflow-id",

@@ -13,8 +13,9 @@ import { olakeTables } from "../../dev/OlakeTables.ts"
 import { Postgres } from "../../dev/Postgres.ts"
 import { createShop, sqlLayer } from "../../dev/shop.ts"
 import { type CliResult, TemporalServer } from "../../dev/TemporalServer.ts"
-import { CLAIM, workerEnv } from "../../dev/WorkerEnv.ts"
+import { CLAIM, type Env, workerEnv } from "../../dev/WorkerEnv.ts"
 import { temporaryFolder } from "../dev/support.ts"
+import { type Heard, listener } from "./Listener.ts"
 import { startWorker, untilReady, type WorkerProcess } from "./WorkerProcess.ts"
 
 export const SECRET_KEY = "marker-of-the-secret-key"
@@ -25,6 +26,8 @@ const PROBE = fileURLToPath(new URL("../../dev/cluster/probe.sh", import.meta.ur
 interface Platform {
   readonly env: Readonly<Record<string, string>>
   readonly pods: () => Promise<ReadonlyArray<string>>
+  /** The Pods and Secrets themselves, as the API has them. */
+  readonly objects: () => Promise<string>
   readonly secrets: () => Promise<ReadonlyArray<string>>
   /** Where Pods find this host. */
   readonly hostForPods: string
@@ -43,18 +46,42 @@ export class World extends Context.Service<
     readonly postgres: Postgres["Service"]
     readonly tables: Tables
     readonly temporal: (args: ReadonlyArray<string>) => Effect.Effect<CliResult>
+    readonly taskQueue: string
+    /** What OLake's UI and webhooks were told so far. */
+    readonly heard: ReadonlyArray<Heard>
+    readonly heardAt: string
   }
 >()("test/World") {}
 
-const make = (storage: string, platform: Platform) =>
+/** `chart`: the environment of olake-helm's chart, which leaves much to the worker's defaults. */
+export type Installation = "plain" | "chart"
+
+const plain = (env: Readonly<Record<string, string>>) => env
+
+const chart = (env: Readonly<Record<string, string>>, callbackUrl: string) => {
+  const { TEMPORAL_HOST_PORT, TEMPORAL_NAMESPACE: _namespace, TEMPORAL_TASK_QUEUE: _queue, ...rest } = env
+  return {
+    ...rest,
+    TEMPORAL_ADDRESS: TEMPORAL_HOST_PORT ?? "",
+    OLAKE_CALLBACK_URL: `${callbackUrl}/internal/worker/callback`,
+    KUBERNETES_SERVICE_HOST: "10.0.0.1",
+    LOG_FORMAT: "json"
+  }
+}
+
+const make = (storage: string, platform: Platform, installation: Installation) =>
   Effect.gen(function* () {
+    const { heard, url: heardAt } = yield* listener
     const postgres = yield* Postgres
     const { temporal } = yield* TemporalServer
     const client = yield* Layer.build(sqlLayer())
-    const tables = yield* olakeTables("dev", "v1").pipe(Effect.provide(client))
+    const tables = yield* olakeTables("dev", installation === "plain" ? "v1" : "v2").pipe(
+      Effect.provide(client)
+    )
     yield* createShop
-    const env = {
-      ...(yield* workerEnv(TASK_QUEUE, storage)),
+    const required = yield* workerEnv(TASK_QUEUE, storage)
+    const env: Env = {
+      ...(installation === "plain" ? plain(required) : chart(required, heardAt)),
       OLAKE_SECRET_KEY: SECRET_KEY,
       POD_NAME: "worker-0",
       JOB_CPU_REQUEST: "10m",
@@ -73,7 +100,10 @@ const make = (storage: string, platform: Platform) =>
       platform,
       postgres,
       tables,
-      temporal
+      temporal,
+      taskQueue: installation === "plain" ? TASK_QUEUE : "OLAKE_DOCKER_TASK_QUEUE",
+      heard,
+      heardAt
     })
   })
 
@@ -86,7 +116,8 @@ const namesOf = (list: string): ReadonlyArray<string> => {
   return items.map(({ metadata }) => metadata.name)
 }
 
-const listed = (list: List): Pick<Platform, "pods" | "secrets"> => ({
+const listed = (list: List): Pick<Platform, "objects" | "pods" | "secrets"> => ({
+  objects: () => list("pods"),
   pods: () => list("pods").then(namesOf),
   secrets: () => list("secrets").then(namesOf)
 })
@@ -100,41 +131,46 @@ const localPlatform = (pods: LocalPods["Service"]): Platform => ({
 })
 
 /** Pods as local processes behind the same API. */
-export const localWorld = Layer.effect(
-  World,
-  Effect.gen(function* () {
-    const storage = yield* temporaryFolder
-    const pods = yield* LocalPods.pipe(
-      Effect.provide(
-        yield* Layer.build(
-          LocalPods.layer({
-            claims: { [CLAIM]: storage },
-            entrypoint: (image) =>
-              /source-probe:v0/.test(image)
-                ? ["sh", PROBE]
-                : /source-postgres:v0/.test(image)
-                  ? [process.execPath, CONNECTOR]
-                  : undefined
-          })
+export const localWorld = (installation: Installation = "plain") =>
+  Layer.effect(
+    World,
+    Effect.gen(function* () {
+      const storage = yield* temporaryFolder
+      const pods = yield* LocalPods.pipe(
+        Effect.provide(
+          yield* Layer.build(
+            LocalPods.layer({
+              claims: { [CLAIM]: storage },
+              entrypoint: (image) =>
+                /source-probe:v0/.test(image)
+                  ? ["sh", PROBE]
+                  : /source-postgres:v0/.test(image)
+                    ? [process.execPath, CONNECTOR]
+                    : undefined
+            })
+          )
         )
       )
-    )
-    return yield* make(storage, localPlatform(pods))
-  })
-).pipe(Layer.provide([Postgres.layer(), TemporalServer.layer()]))
+      return yield* make(storage, localPlatform(pods), installation)
+    })
+  ).pipe(Layer.provide([Postgres.layer(), TemporalServer.layer()]))
 
 const CONNECTOR = fileURLToPath(new URL("../../dev/connector/main.ts", import.meta.url))
 
-export const clusterWorld = (kubeconfig: string) =>
+export const clusterWorld = (kubeconfig: string, installation: Installation = "plain") =>
   Layer.effect(
     World,
     Effect.gen(function* () {
       const { namespace, storage, api } = yield* place("olake-test", kubeconfig)
       const list = (kind: string) => api.call("GET", `/api/v1/namespaces/${namespace}/${kind}`)
-      return yield* make(storage, {
-        env: { KUBECONFIG: kubeconfig, WORKER_NAMESPACE: namespace },
-        hostForPods: hostAddress,
-        ...listed(list)
-      })
+      return yield* make(
+        storage,
+        {
+          env: { KUBECONFIG: kubeconfig, WORKER_NAMESPACE: namespace },
+          hostForPods: hostAddress,
+          ...listed(list)
+        },
+        installation
+      )
     })
   ).pipe(Layer.provide([Postgres.layer({ listenAddresses: [hostAddress] }), TemporalServer.layer()]))

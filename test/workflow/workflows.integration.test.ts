@@ -28,35 +28,29 @@ afterAll(() => env.teardown())
 type Calls = Array<string>
 type Overrides = { readonly [K in keyof Activities]?: (wire: unknown) => Promise<unknown> }
 
-/** Runs `use` with both workers; every activity call is noted with the queue it came by. */
-const withWorkers = async <A>(overrides: Overrides, use: (calls: Calls) => Promise<A>): Promise<A> => {
+/** Runs `use` with a worker; every activity call is noted. */
+const withWorker = async <A>(overrides: Overrides, use: (calls: Calls) => Promise<A>): Promise<A> => {
   const calls: Calls = []
   const answers: Overrides = {
     DiscoverCatalogActivity: async () => ({ streams: [] }),
     TestConnectionActivity: async () => ({ status: "SUCCEEDED", message: "" }),
     SyncActivity: async () => ({ pod: "p" }),
     PostSyncActivity: async () => ({ finished: false, saved: true, state: { n: 1 } }),
+    StopActivity: async () => ({ finished: false }),
     ...overrides
   }
   const activities = Object.fromEntries(
     Object.entries(answers).map(([type, answer]) => [
       type,
       (wire: unknown) => {
-        calls.push(`${type} on ${Context.current().info.taskQueue} ${JSON.stringify(wire)}`)
+        calls.push(`${type} ${JSON.stringify(wire)}`)
         return answer(wire)
       }
     ])
   )
   const connection = env.nativeConnection
-  const main = await Worker.create({ connection, taskQueue: QUEUE, workflowBundle: bundle, activities })
-  const syncs = await Worker.create({ connection, taskQueue: `${QUEUE}-syncs`, activities })
-  const running = syncs.run()
-  try {
-    return await main.runUntil(() => use(calls))
-  } finally {
-    syncs.shutdown()
-    await running
-  }
+  const worker = await Worker.create({ connection, taskQueue: QUEUE, workflowBundle: bundle, activities })
+  return await worker.runUntil(() => use(calls))
 }
 
 let count = 0
@@ -83,21 +77,21 @@ const refuse = (type: string, nonRetryable: boolean) => () =>
 
 describe("discover and test", () => {
   it("hand their argument over and their result back", () =>
-    withWorkers({}, async (calls) => {
+    withWorker({}, async (calls) => {
       assert.deepStrictEqual(await execute("DiscoverCatalogWorkflow", { SourceType: "x" }), { streams: [] })
       assert.deepStrictEqual(await execute("TestConnectionWorkflow", { Flag: "config" }), {
         status: "SUCCEEDED",
         message: ""
       })
       assert.deepStrictEqual(calls, [
-        `DiscoverCatalogActivity on olake {"SourceType":"x"}`,
-        `TestConnectionActivity on olake {"Flag":"config"}`
+        `DiscoverCatalogActivity {"SourceType":"x"}`,
+        `TestConnectionActivity {"Flag":"config"}`
       ])
     }))
 
   it("a final failure ends them, a passing one is tried again", async () => {
     let attempts = 0
-    await withWorkers(
+    await withWorker(
       {
         DiscoverCatalogActivity: refuse("ConnectorFailed", true),
         TestConnectionActivity: () =>
@@ -116,25 +110,22 @@ describe("discover and test", () => {
 })
 
 describe("a sync", () => {
-  it("waits on its own queue, then its state is saved and returned", () =>
-    withWorkers({}, async (calls) => {
+  it("is waited for, then its state is saved and returned", () =>
+    withWorker({}, async (calls) => {
       assert.deepStrictEqual(await execute("RunSyncWorkflow", 7), { n: 1 })
       const id = `"JobID":7,"WorkflowID":"w-${count}"`
-      assert.deepStrictEqual(calls, [
-        `SyncActivity on olake-syncs {${id}}`,
-        `PostSyncActivity on olake-syncs {${id},"Began":true}`
-      ])
+      assert.deepStrictEqual(calls, [`SyncActivity {${id}}`, `PostSyncActivity {${id},"Began":true}`])
     }))
 
   it("saves its state after a failure too, and still fails as itself", () =>
-    withWorkers({ SyncActivity: refuse("ConnectorFailed", true) }, async (calls) => {
+    withWorker({ SyncActivity: refuse("ConnectorFailed", true) }, async (calls) => {
       const failure = await failureOf(execute("RunSyncWorkflow", 7))
       assert.strictEqual((failure as ApplicationFailure).type, "ConnectorFailed")
       assert.lengthOf(calls, 2)
     }))
 
   it("tells of both where the saving fails as well", () =>
-    withWorkers(
+    withWorker(
       { SyncActivity: refuse("OOM", true), PostSyncActivity: refuse("InvalidState", true) },
       async () => {
         const failure = await failureOf(execute("RunSyncWorkflow", 7))
@@ -144,20 +135,20 @@ describe("a sync", () => {
     ))
 
   it("fails where only the saving does", () =>
-    withWorkers({ PostSyncActivity: refuse("InvalidState", true) }, async () => {
+    withWorker({ PostSyncActivity: refuse("InvalidState", true) }, async () => {
       const failure = await failureOf(execute("RunSyncWorkflow", 7))
       assert.strictEqual((failure as ApplicationFailure).type, "InvalidState")
     }))
 
   it("saves nothing for a request that was none", () =>
-    withWorkers({ SyncActivity: refuse("InvalidRequest", true) }, async (calls) => {
+    withWorker({ SyncActivity: refuse("InvalidRequest", true) }, async (calls) => {
       await failureOf(execute("RunSyncWorkflow", "seven"))
       assert.lengthOf(calls, 1)
     }))
 
   it("goes on saving until it works", async () => {
     let attempts = 0
-    await withWorkers(
+    await withWorker(
       {
         PostSyncActivity: () =>
           (attempts += 1) < 50
@@ -184,17 +175,20 @@ describe("a sync", () => {
     vi.waitFor(() => assert.isAbove(calls.length, 0, "the sync has begun"), { timeout: 10_000, interval: 20 })
 
   it("that is cancelled ends Canceled, after its state was saved", () =>
-    withWorkers({ SyncActivity: untilCancelled }, async (calls) => {
+    withWorker({ SyncActivity: untilCancelled }, async (calls) => {
       const handle = await start("RunSyncWorkflow", 7)
       await begun(calls)
       await handle.cancel()
       assert.instanceOf(await failureOf(handle.result()), CancelledFailure)
-      assert.lengthOf(calls, 2)
+      assert.deepStrictEqual(
+        calls.map((call) => call.split(" ")[0]),
+        ["SyncActivity", "StopActivity", "PostSyncActivity"]
+      )
       assert.strictEqual((await handle.describe()).status.name, "CANCELLED")
     }))
 
   it("whose connector had ended well before the cancel reached it is completed", () =>
-    withWorkers(
+    withWorker(
       {
         SyncActivity: untilCancelled,
         PostSyncActivity: async () => ({ finished: true, saved: true, state: { n: 1 } })

@@ -1,0 +1,61 @@
+/**
+ * `PostClearActivity`: ends a clear-destination as a sync is ended, and gives the job its schedule back. OLake's UI has
+ * paused it and put the clear in the place of the sync.
+ */
+import * as Effect from "effect/Effect"
+import { Jobs } from "../database/Jobs.ts"
+import { SYNC_ARGS } from "../olake/Connector.ts"
+import type { ClearEnded } from "../olake/ExecutionRequest.ts"
+import { STATE_FILE } from "../olake/Workdir.ts"
+import * as SyncSchedule from "../temporal/SyncSchedule.ts"
+import type { ActivityRun } from "./ActivityBoundary.ts"
+import { endRequest, type Persisted } from "./Persist.ts"
+
+/** The request of a sync that stands in a job's schedule. */
+const syncRequest = ({ connector_type, version, job_id, timeout }: ClearEnded, projectId: string) => ({
+  command: "sync",
+  connector_type,
+  version,
+  args: SYNC_ARGS,
+  configs: null,
+  workflow_id: `sync-${projectId}-${job_id}`,
+  job_id,
+  project_id: projectId,
+  timeout,
+  output_file: STATE_FILE,
+  temp_path: ""
+})
+
+/** After a failed or cancelled clear the schedule is left alone: no sync may write into a half-cleared destination. */
+const leftAs = (id: string, schedule: SyncSchedule.ScheduleState): string => {
+  if (schedule._tag === "Missing") return `The job has no schedule ${id}.`
+  const action = schedule.command === "sync" ? "syncs" : schedule.command
+  return schedule.paused
+    ? `Schedule ${id} stays paused, with ${action} as its action, so that no sync writes into a half-cleared destination. Run clear-destination again, or restore the job's syncs in the UI.`
+    : `Schedule ${id} is not paused, with ${action} as its action.`
+}
+
+export const postClear = Effect.fn("activity.postClear")(
+  function* (request: ClearEnded, activity: ActivityRun) {
+    const jobs = yield* Jobs
+    const persisted = yield* endRequest(request, activity)
+    const job = yield* jobs.summary(request.job_id)
+    const projectId = request.project_id || job?.projectId || "123"
+    const schedule = { projectId, jobId: request.job_id }
+    const id = SyncSchedule.idOf(projectId, request.job_id)
+    if ((request.outcome === "failed" || request.outcome === "cancelled") && !persisted.finished) {
+      const remark = leftAs(id, yield* SyncSchedule.stateOf(schedule))
+      return { ...persisted, remark } satisfies Persisted
+    }
+    // The UI itself marks a job that somebody has paused; the clear leaves the mark alone.
+    const isPausedByPeople = job?.active === false
+    const after = yield* SyncSchedule.restore(schedule, syncRequest(request, projectId), !isPausedByPeople)
+    yield* Effect.logInfo(
+      after._tag === "Missing"
+        ? `the job has no schedule ${id} to be restored`
+        : `schedule ${id} starts ${after.command === "sync" ? "syncs" : after.command} and is ${after.paused ? "paused" : "not paused"}`
+    )
+    return persisted
+  },
+  (effect, { job_id }) => Effect.annotateLogs(effect, { operation: "clear-destination", jobId: job_id })
+)

@@ -1,0 +1,54 @@
+/** What the worker logs of a run also stands in the run's directory, `logs/worker.log`, which OLake's UI offers to users. */
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import { WorkerConfig } from "../Config.ts"
+import * as Logging from "../Logging.ts"
+import { isLongRunning } from "../olake/Job.ts"
+import { ofShortRun, ofSync, problemWithDirectoryName } from "../olake/Workdir.ts"
+import { SharedStorage } from "../storage/SharedStorage.ts"
+
+/** Most lines that wait for the storage; what is more is lost. */
+const MOST_LINES = 1_000
+
+/** Requests of the second contract have one; the first's UI takes any file in `logs/` for the connector's. */
+export const logDirectoryOf = (wire: unknown, workflowId: string): string | undefined => {
+  if (!Predicate.hasProperty(wire, "command") || !Predicate.isString(wire.command)) return undefined
+  if (isLongRunning(wire.command)) return ofSync(workflowId)
+  return problemWithDirectoryName(workflowId) === undefined ? ofShortRun(workflowId) : undefined
+}
+
+/** @param directory the run's; lines of before it is made wait for it */
+export const keepingLog =
+  (directory: string) =>
+  <A, E, R>(activity: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | SharedStorage | WorkerConfig> =>
+    Effect.gen(function* () {
+      const storage = yield* SharedStorage
+      const settings = yield* WorkerConfig
+      const lines: Array<string> = []
+      const logger = Logging.make(
+        { ...settings, logging: { ...settings.logging, format: "json" } },
+        (line) => lines.length < MOST_LINES && lines.push(`${line}\n`) > 0,
+        false
+      )
+      const flush = Effect.suspend(() => {
+        if (lines.length === 0) return Effect.void
+        const text = lines.join("")
+        const { length } = lines
+        return storage.appendWorkerLog(directory, text).pipe(
+          Effect.andThen(Effect.sync(() => lines.splice(0, length))),
+          Effect.timeout("5 seconds"),
+          // A log is no reason to fail a run.
+          Effect.ignore
+        )
+      })
+      const others = yield* Logger.CurrentLoggers
+      return yield* activity.pipe(
+        Effect.raceFirst(
+          Effect.repeat(flush, Schedule.spaced("2 seconds")).pipe(Effect.andThen(Effect.never))
+        ),
+        Effect.ensuring(flush),
+        Effect.provideService(Logger.CurrentLoggers, new Set([...others, logger]))
+      )
+    })

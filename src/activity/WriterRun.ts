@@ -1,0 +1,61 @@
+/** What syncs and clear-destinations share: waiting for the job's Pod, making it where there is none. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { JobRow } from "../database/Jobs.ts"
+import { PodRunner } from "../kubernetes/PodRunner.ts"
+import { ConnectorType, ConnectorVersion } from "../olake/ActivityParams.ts"
+import type { Job } from "../olake/Job.ts"
+import { SharedStorage } from "../storage/SharedStorage.ts"
+import { TemporalClient } from "../temporal/TemporalClient.ts"
+import { type ActivityRun, InvalidRequest } from "./ActivityBoundary.ts"
+import { explain } from "./Explain.ts"
+
+const isConnector = Schema.is(ConnectorType)
+const isVersion = Schema.is(ConnectorVersion)
+
+/** The job's row names no image; its Pod of an earlier attempt may run all the same. */
+export class InvalidJob extends Schema.TaggedError<InvalidJob>()("InvalidJob", {
+  problems: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `${this.problems.join("; ")}. Correct the source in the UI, then run again.`
+  }
+  readonly isRetryable = false
+}
+
+/** What the row says about the image comes from people too. */
+export const requireImage = (jobId: number, row: JobRow): Effect.Effect<void, InvalidJob> => {
+  const problems = [
+    ...(isConnector(row.sourceType) ? [] : [`Job ${jobId}: its source's type is no connector's name`]),
+    ...(isVersion(row.sourceVersion) ? [] : [`Job ${jobId}: its source's version is no image tag`])
+  ]
+  return problems.length === 0 ? Effect.void : Effect.fail(new InvalidJob({ problems }))
+}
+
+/** A request works in the directory of its own run only. */
+export const requireOwn = (field: string, workflowId: string, { run }: ActivityRun) =>
+  workflowId === run.workflowId
+    ? Effect.void
+    : Effect.fail(
+        new InvalidRequest({
+          problems: [`${field}: must be the id of the workflow that asks (${run.workflowId})`]
+        })
+      )
+
+/** Waits for the Pod, and leaves it for `Persist.ts` to end: a worker that stops leaves it to the next attempt. */
+export const writerRun = Effect.fnUntraced(function* (job: Job) {
+  const pods = yield* PodRunner
+  const storage = yield* SharedStorage
+  const temporal = yield* TemporalClient
+  const { workflowId, runId } = job.run
+  const exit = yield* pods
+    .adopt(job, {
+      prepare: storage.prepare(job.directory, job.files),
+      runState: temporal.runState,
+      // A first attempt begins with its workflow; a later one may come when all is over.
+      isCancelled: job.attempt === 1 ? Effect.succeed(false) : temporal.isCancelled(workflowId, runId)
+    })
+    .pipe(Effect.annotateLogs({ connector: job.connector }))
+  if (exit.failure !== undefined) return yield* yield* explain(exit, exit.failure, job)
+  return { pod: exit.view.name, ...(exit.view.node === undefined ? {} : { node: exit.view.node }) }
+})

@@ -1,0 +1,75 @@
+/** One query: bounded, its failure classified, and repeated while that may pass. */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type { SqlError } from "effect/sql/SqlError"
+
+export class DatabaseError extends Schema.TaggedError<DatabaseError>()("DatabaseError", {
+  operation: Schema.String,
+  reason: Schema.String,
+  detail: Schema.String,
+  /** SQLSTATE; empty where the server said none. */
+  code: Schema.String,
+  isRetryable: Schema.Boolean
+}) {
+  override get message(): string {
+    return `Postgres: cannot ${this.operation}: ${this.reason}: ${this.detail}`
+  }
+}
+
+/**
+ * SQLSTATEs that pass, besides those the driver knows: resources (53), a server that stops, starts or fails over (57P0x,
+ * 25006), and what an operator repairs while a sync must not be lost: passwords (28), rights (42501), the database (3D).
+ */
+const PASSING = /^(?:53\w{3}|57P0\d|25006|28\w{3}|42501|3D\w{3}|08\w{3})$/
+
+/** Classified here, where the driver's errors enter. */
+const fromSql =
+  (operation: string) =>
+  (error: SqlError): DatabaseError => {
+    const { cause } = error.reason
+    const code = Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code) ? cause.code : ""
+    return new DatabaseError({
+      operation,
+      reason: error.reason._tag,
+      detail: causeText(error),
+      code,
+      isRetryable: error.isRetryable || PASSING.test(code)
+    })
+  }
+
+const causeText = (error: SqlError): string => {
+  const { cause } = error.reason
+  return cause instanceof Error ? cause.message : error.reason.message || error.message
+}
+
+const timedOut = (operation: string) =>
+  new DatabaseError({
+    operation,
+    reason: "Timeout",
+    detail: "no answer in 5 seconds",
+    code: "",
+    isRetryable: true
+  })
+
+/** 0.2 s doubling to 5 s, about 20 s; a longer outage is for Temporal's retry. */
+const transient = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: 8 }),
+  Schedule.setInputType<DatabaseError>(),
+  Schedule.while(({ input }) => input.isRetryable)
+)
+
+export const query = <A>(
+  operation: string,
+  run: Effect.Effect<A, SqlError>
+): Effect.Effect<A, DatabaseError> =>
+  run.pipe(
+    Effect.mapError(fromSql(operation)),
+    Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.fail(timedOut(operation)) }),
+    Effect.tapError((error) =>
+      error.isRetryable ? Effect.logWarning(`trying again: ${error.message}`) : Effect.void
+    ),
+    Effect.retry(transient)
+  )

@@ -1,0 +1,48 @@
+/** One POST of JSON: its status, and when the server wants to be asked again. The URL may be a secret: it is never said. */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+
+export interface Answer {
+  readonly status: number
+  /** The seconds of Retry-After. */
+  readonly retryAfter: number | undefined
+}
+
+/** Why there was no answer, in words that do not tell the URL. */
+export type NoAnswer = string
+
+const reasonOf = (cause: unknown): NoAnswer => {
+  if (cause instanceof Error && cause.cause !== undefined) return reasonOf(cause.cause)
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  return typeof code === "string" ? code : "the request failed"
+}
+
+/** node:http, not `fetch`: that costs 10 MiB of memory for good. Redirects are not followed. */
+export const make = Effect.gen(function* () {
+  const client = yield* HttpClient.HttpClient
+  return (url: string, body: unknown, limit: Duration.Duration): Effect.Effect<Answer, NoAnswer> =>
+    client.execute(HttpClientRequest.post(url).pipe(HttpClientRequest.bodyJsonUnsafe(body))).pipe(
+      // The body is read to its end, for the connection to be free again.
+      Effect.flatMap((response) =>
+        Effect.as(response.text, {
+          status: response.status,
+          retryAfter: secondsOf(response.headers["retry-after"])
+        })
+      ),
+      Effect.mapError(reasonOf),
+      Effect.timeoutOrElse({
+        duration: limit,
+        orElse: () => Effect.fail(`no answer in ${Duration.format(limit)}`)
+      }),
+      // A span would carry the URL.
+      Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
+    )
+})
+
+const secondsOf = (header: string | undefined): number | undefined =>
+  header !== undefined && /^\d{1,4}$/.test(header) ? Number(header) : undefined
+
+export const { layerNodeHttp: layer } = NodeHttpClient

@@ -1,0 +1,47 @@
+/** Tells OLake's UI of syncs, as the Go worker does: once, and whatever comes of it. */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { WorkerConfig } from "../Config.ts"
+import * as Post from "./Post.ts"
+
+const LIMIT = Duration.seconds(5)
+
+export class SyncTelemetry extends Context.Service<
+  SyncTelemetry,
+  {
+    /** Never fails; nothing is sent without OLAKE_CALLBACK_URL, or where TELEMETRY_DISABLED is set. */
+    readonly send: (
+      event: "started" | "completed" | "failed",
+      run: { readonly jobId: number; readonly workflowId: string }
+    ) => Effect.Effect<void>
+  }
+>()("olake-worker/notification/SyncTelemetry") {
+  static readonly layer = Layer.effect(
+    SyncTelemetry,
+    Effect.gen(function* () {
+      const { url, telemetryDisabled } = (yield* WorkerConfig).callback
+      const post = yield* Post.make
+      if (url === undefined || telemetryDisabled) return SyncTelemetry.of({ send: () => Effect.void })
+      const target = `${url.replace(/\/+$/, "")}/sync-telemetry`
+      return SyncTelemetry.of({
+        send: (event, { jobId, workflowId }) =>
+          // The UI refuses both.
+          jobId === 0 || workflowId === ""
+            ? Effect.void
+            : post(
+                target,
+                { job_id: jobId, workflow_id: workflowId, environment: "kubernetes", event },
+                LIMIT
+              ).pipe(
+                Effect.matchEffect({
+                  onFailure: (problem) => Effect.logDebug(`telemetry "${event}" was not sent: ${problem}`),
+                  onSuccess: ({ status }) =>
+                    Effect.logDebug(`telemetry "${event}" was sent: status ${status}`)
+                })
+              )
+      })
+    })
+  ).pipe(Layer.provide(Post.layer))
+}

@@ -1,0 +1,113 @@
+/** Alerts to a project's webhook, in the form that Slack takes. */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Post from "./Post.ts"
+
+export interface Alert {
+  readonly jobId: number
+  readonly jobName: string
+  readonly error: string
+  /** Milliseconds since the epoch. */
+  readonly lastRunTime: number
+}
+
+/** The alert did not reach its webhook. Says the host only: the path is the secret that lets one post. */
+export class WebhookError extends Schema.TaggedError<WebhookError>()("WebhookError", {
+  host: Schema.String,
+  problem: Schema.String,
+  isPassing: Schema.Boolean,
+  retryAfter: Schema.optionalKey(Schema.Number)
+}) {
+  override get message(): string {
+    return `The alert was not sent: webhook_alert_url of the project's settings${this.host === "" ? "" : ` (host ${this.host})`}: ${this.problem}`
+  }
+  /** `send` itself has tried again. */
+  readonly isRetryable = false
+}
+
+const LONGEST_ERROR = 2_500
+const LIMIT = Duration.seconds(10)
+const LONGEST_WAIT = 30
+
+/** Text inside back quotes that cannot end them. */
+const quoted = (text: string): string => text.replaceAll("`", "'")
+
+const time = (millis: number): string =>
+  `${new Date(millis).toISOString().slice(0, 19).replace("T", " ")} UTC`
+
+const LINE = "-".repeat(43)
+
+/** The Go worker's words (olake-helm, worker/utils/notifications/webhook.go): people have filters on them. */
+export const alertText = ({ jobId, jobName, error, lastRunTime }: Alert): string => {
+  const shown = quoted(error.length <= LONGEST_ERROR ? error : `${error.slice(0, LONGEST_ERROR)}…`)
+  return [
+    "🚨 *Sync Failure Detected!* ",
+    `${LINE} `,
+    `• *Job ID:* \`${jobId}\` `,
+    `• *Job Name:* \`${quoted(jobName)}\` `,
+    `• *Error:* \`\`\`${shown}\`\`\` `,
+    `• *Last Run Time:* ${time(lastRunTime)} `,
+    `${LINE} `,
+    ""
+  ].join("\n\n")
+}
+
+/** After the server's own wish; else 1, 2 and 4 s. */
+const again = Schedule.exponential("1 second").pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: 3 }),
+  Schedule.setInputType<WebhookError>(),
+  Schedule.while(({ input }) => input.isPassing),
+  Schedule.modifyDelay(({ input, duration }) =>
+    Effect.succeed(Duration.max(duration, Duration.seconds(Math.min(input.retryAfter ?? 0, LONGEST_WAIT))))
+  )
+)
+
+export class Webhook extends Context.Service<
+  Webhook,
+  { readonly send: (url: Redacted.Redacted, alert: Alert) => Effect.Effect<void, WebhookError> }
+>()("olake-worker/notification/Webhook") {
+  static readonly layer = Layer.effect(
+    Webhook,
+    Effect.gen(function* () {
+      const post = yield* Post.make
+      const sendOnce = Effect.fnUntraced(function* (url: URL, text: string) {
+        const failing = (problem: string, isPassing: boolean, retryAfter?: number) =>
+          new WebhookError({
+            host: url.host,
+            problem,
+            isPassing,
+            ...(retryAfter === undefined ? {} : { retryAfter })
+          })
+        const { status, retryAfter } = yield* post(url.href, { text }, LIMIT).pipe(
+          Effect.mapError((problem) => failing(problem, true))
+        )
+        if (status >= 200 && status < 300) return
+        return yield* failing(
+          `it answered with status ${status}`,
+          status === 429 || status >= 500,
+          retryAfter
+        )
+      })
+      return Webhook.of({
+        send: Effect.fnUntraced(function* (secret, alert) {
+          const given = Redacted.value(secret).trim()
+          const url = URL.canParse(given) ? new URL(given) : undefined
+          if (url === undefined || !/^https?:$/.test(url.protocol)) {
+            return yield* new WebhookError({
+              host: "",
+              problem: "must be an http or https URL",
+              isPassing: false
+            })
+          }
+          yield* sendOnce(url, alertText(alert)).pipe(Effect.retry(again))
+        })
+      })
+    })
+  ).pipe(Layer.provide(Post.layer))
+}

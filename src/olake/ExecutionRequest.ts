@@ -1,0 +1,109 @@
+/**
+ * The second contract: what OLake's UI puts into ExecuteWorkflow and RunSyncWorkflow. Written by Go: snake_cased keys,
+ * no key is left out, and an empty list is `null`.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { ConnectorType, ConnectorVersion, JobId, Whole, WorkflowId } from "./ActivityParams.ts"
+import { problemWithFileName } from "./Workdir.ts"
+
+const text = Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed("")))
+
+const emptyOr = (schema: Schema.Codec<string>) => Schema.Union([Schema.Literal(""), schema])
+
+const FileName = Schema.String.check(Schema.makeFilter((name) => problemWithFileName(name) ?? true))
+
+const SharedPath = Schema.String.check(
+  Schema.makeFilter((path) => {
+    const parts = path.split("/")
+    const isInside = parts.every((part) => problemWithFileName(part) === undefined)
+    return (
+      (isInside && parts.length > 1 && parts.length <= 4) ||
+      "must be a file in a folder of the shared storage"
+    )
+  })
+)
+
+/** Nanoseconds on the wire, as Go's time.Duration. */
+const Timeout = Whole.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0)))
+
+const ConfigFile = Schema.Struct({ name: FileName, data: Schema.String })
+
+const absentIsNull = {
+  args: Schema.NullOr(Schema.Array(Schema.String)),
+  configs: Schema.NullOr(Schema.Array(ConfigFile))
+}
+
+const common = {
+  args: absentIsNull.args.pipe(Schema.withDecodingDefaultKey(Effect.succeed(null))),
+  configs: absentIsNull.configs.pipe(Schema.withDecodingDefaultKey(Effect.succeed(null))),
+  workflow_id: WorkflowId,
+  project_id: text,
+  timeout: Timeout,
+  output_file: emptyOr(FileName).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const)))
+}
+
+/** Discover (also of differences between streams), check and spec. */
+export const DirectRequest = Schema.Struct({
+  ...common,
+  command: Schema.Literals(["discover", "check", "spec"]),
+  connector_type: ConnectorType,
+  version: ConnectorVersion,
+  job_id: Whole.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0)))
+})
+export type DirectRequest = typeof DirectRequest.Type
+
+/** Clear-destination. */
+export const ClearRequest = Schema.Struct({
+  ...common,
+  command: Schema.Literal("clear-destination"),
+  connector_type: emptyOr(ConnectorType),
+  version: emptyOr(ConnectorVersion),
+  job_id: JobId,
+  /** The file of the streams to clear; never none, for that would be all. */
+  temp_path: SharedPath
+})
+export type ClearRequest = typeof ClearRequest.Type
+
+/** A sync; its schedule may be older than requests, and then only the job is known. */
+export const SyncRequest = Schema.Struct({
+  ...common,
+  command: Schema.Literal("sync"),
+  connector_type: emptyOr(ConnectorType),
+  version: emptyOr(ConnectorVersion),
+  job_id: JobId
+})
+export type SyncRequest = typeof SyncRequest.Type
+
+/** What ends a writer of the second contract: its request again, and how it went; the Go worker left the latter out. */
+const ended = {
+  began: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
+  outcome: Schema.Literals(["completed", "failed", "cancelled", "unknown"]).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed("unknown" as const))
+  )
+}
+export const SyncEnded = Schema.Struct({ ...SyncRequest.fields, ...ended })
+export type SyncEnded = typeof SyncEnded.Type
+export const ClearEnded = Schema.Struct({ ...ClearRequest.fields, ...ended })
+export type ClearEnded = typeof ClearEnded.Type
+
+/** Argument of the activity that asks a cancelled writer's Pod to stop. */
+export const StopParams = Schema.Struct({
+  operation: Schema.Literals(["sync", "clear-destination"]),
+  jobId: JobId
+})
+export type StopParams = typeof StopParams.Type
+
+/** Argument of SendWebhookNotificationActivity. */
+export const AlertParams = Schema.Struct({
+  JobID: Whole,
+  ProjectID: Schema.NullOr(Schema.String).pipe(Schema.withDecodingDefaultKey(Effect.succeed(null))),
+  LastRunTime: Schema.String,
+  ErrorMessage: Schema.String
+})
+export type AlertParams = typeof AlertParams.Type
+
+/** The request's own limit; none where it is zero. */
+export const timeoutOf = ({ timeout }: { readonly timeout: number }): Duration.Duration | undefined =>
+  timeout === 0 ? undefined : Duration.millis(timeout / 1_000_000)

@@ -1,0 +1,104 @@
+/**
+ * File calls below the shared storage's root: bounded, classified, and never outside of it. What is written appears
+ * whole or not at all.
+ */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
+import * as path from "node:path"
+import { WorkerConfig } from "../Config.ts"
+import { InvalidFile } from "./JsonFile.ts"
+import { reasonOf, StorageError } from "./StorageError.ts"
+
+const LIMIT = "30 seconds"
+
+/** Read by the UI and by connectors of any user. */
+const OPEN_MODE = 0o644
+
+export const make = Effect.gen(function* () {
+  const fs = yield* FileSystem.FileSystem
+  const { storage, kubernetes } = yield* WorkerConfig
+  const root = path.resolve(storage.path)
+
+  /** Absolute path of something inside the storage; anything else is a bug of ours. */
+  const inside = (...parts: ReadonlyArray<string>): string => {
+    const target = path.resolve(root, ...parts)
+    if (!target.startsWith(`${root}${path.sep}`)) throw new Error(`${target} is outside the shared storage`)
+    return target
+  }
+
+  const attempt = <A>(operation: string, target: string, io: Effect.Effect<A, PlatformError>) =>
+    io.pipe(
+      Effect.mapError((error) => new StorageError({ operation, path: target, ...reasonOf(error) })),
+      Effect.timeoutOrElse({
+        duration: LIMIT,
+        orElse: () =>
+          Effect.fail(
+            new StorageError({ operation, path: target, reason: "TimedOut", detail: `no answer in ${LIMIT}` })
+          )
+      })
+    )
+
+  /** Another process sees the old file or the new one, never a part; and a private one is so from its first byte. */
+  const writeWhole = (target: string, content: string, mode = OPEN_MODE) => {
+    const draft = `${target}.${kubernetes.podName}.tmp`
+    return attempt(
+      "write",
+      target,
+      Effect.gen(function* () {
+        yield* fs.remove(draft, { force: true })
+        yield* fs.writeFileString(draft, content, { mode })
+        yield* fs.chmod(draft, mode)
+        yield* fs.rename(draft, target)
+      })
+    )
+  }
+
+  /** Not recursive: without its mount the root is missing, and must not be made on the local disk. */
+  const makeDirectory = (folder: string) =>
+    attempt(
+      "create the directory",
+      folder,
+      fs.makeDirectory(folder, { mode: 0o755 }).pipe(
+        Effect.catchIf(
+          (error) => error.reason._tag === "AlreadyExists",
+          () => Effect.void
+        )
+      )
+    )
+
+  /** A connector runs as root in its directory: a link it left there must not lead the worker out. */
+  const realPathInside = (directory: string, target: string) =>
+    Effect.gen(function* () {
+      const real = yield* attempt("read", target, fs.realPath(target))
+      const folder = yield* attempt("read", target, fs.realPath(inside(directory)))
+      if (!real.startsWith(`${folder}${path.sep}`)) {
+        return yield* new InvalidFile({ path: target, problem: "is a link out of the run's directory" })
+      }
+      return real
+    })
+
+  /** None where the file is not there. */
+  const read = (directory: string, file: string) => {
+    const target = inside(directory, file)
+    return realPathInside(directory, target).pipe(
+      Effect.flatMap((real) => attempt("read", target, fs.readFileString(real))),
+      noneIfMissing
+    )
+  }
+
+  return { fs, root, inside, attempt, writeWhole, makeDirectory, realPathInside, read }
+})
+
+export type Files = Effect.Success<typeof make>
+
+export const noneIfMissing = <A, E, R>(
+  reading: Effect.Effect<A, E | StorageError, R>
+): Effect.Effect<Option.Option<A>, E | StorageError, R> =>
+  Effect.map(reading, Option.some).pipe(
+    Effect.catchIf(
+      (error) => error instanceof StorageError && error.reason === "NotFound",
+      () => Effect.succeed(Option.none<A>())
+    )
+  )
