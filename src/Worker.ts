@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Activities from "./activity/Activities.ts"
 import { Drain } from "./activity/Drain.ts"
+import * as Housekeeping from "./activity/Housekeeping.ts"
 import { WorkerConfig } from "./Config.ts"
 import * as Database from "./database/Database.ts"
 import { Decryption } from "./database/Decryption.ts"
@@ -36,6 +37,7 @@ export class Worker extends Context.Service<
     Worker,
     Effect.gen(function* () {
       const activities = yield* Activities.make
+      const services = yield* Effect.context<PodWatch | SharedStorage | WorkerConfig>()
       const drain = yield* Drain
       const pods = yield* PodRunner
       const { jobs } = yield* WorkerConfig
@@ -58,6 +60,7 @@ export class Worker extends Context.Service<
 
       const run = Effect.gen(function* () {
         yield* Effect.forkChild(checkSecrets)
+        yield* Effect.forkChild(Effect.provideContext(Housekeeping.run, services))
         return yield* temporalWorker.run({
           onRunning: become("running"),
           onDrain: Effect.andThen(drain.begin, become("draining"))

@@ -2,7 +2,7 @@
 import * as Redacted from "effect/Redacted"
 import type { DiscoverParams, TestParams } from "./ActivityParams.ts"
 import type { JobFile } from "./Job.ts"
-import { MOUNT_PATH, STATE_FILE, STREAMS_FILE } from "./Workdir.ts"
+import { MOUNT_PATH, RUN_FILE, STATE_FILE, STREAMS_FILE } from "./Workdir.ts"
 
 /** The variable that carries the encryption key into the container; Kubernetes expands `$(NAME)` in arguments. */
 export const SECRET_KEY_VARIABLE = "OLAKE_SECRET_KEY"
@@ -107,9 +107,6 @@ export const sync = (configs: SyncConfigs, key: Redacted.Redacted | undefined): 
     { name: STATE_FILE, content: initialState(configs.state), keepExisting: true }
   ]
 })
-
-/** The worker's own note of what a directory is: what belongs to which job is told apart by it (LogRetention.ts). */
-const RUN_FILE = ".olake-run.json"
 
 const runFile = (jobId: number, workflowId: string): JobFile => ({
   name: RUN_FILE,

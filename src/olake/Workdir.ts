@@ -8,6 +8,8 @@ export const SHARED_MOUNT_PATH = "/mnt/shared"
 
 export const STATE_FILE = "state.json"
 export const STREAMS_FILE = "streams.json"
+/** The worker's own note in the directory of a writer: which job it belongs to. */
+export const RUN_FILE = ".olake-run.json"
 
 export const sha256 = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex")
 

@@ -16,6 +16,7 @@ import { sha256 } from "../olake/Workdir.ts"
 import * as ConnectorLogs from "./ConnectorLogs.ts"
 import * as Files from "./Files.ts"
 import { type InvalidFile, type JsonFile, parseObject } from "./JsonFile.ts"
+import * as LogRetention from "./LogRetention.ts"
 import type { StorageError } from "./StorageError.ts"
 
 const PROBE_LIMIT = "2 seconds"
@@ -53,6 +54,8 @@ export class SharedStorage extends Context.Service<
     ) => Effect.Effect<Option.Option<string>, StorageError>
     /** Adds to `logs/worker.log` of a run, whose directory is there. */
     readonly appendWorkerLog: (directory: string, lines: string) => Effect.Effect<void, StorageError>
+    /** Removes old runs. */
+    readonly sweep: (retention: LogRetention.Retention) => Effect.Effect<LogRetention.Swept, StorageError>
     /** Whether a file can be written right now. */
     readonly isWritable: Effect.Effect<boolean>
   }
@@ -154,6 +157,7 @@ export class SharedStorage extends Context.Service<
         hasDirectory,
         connectorLog: ConnectorLogs.make(files),
         appendWorkerLog,
+        sweep: LogRetention.make(files),
         isWritable
       })
     })

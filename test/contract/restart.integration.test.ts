@@ -5,9 +5,28 @@ import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { eventually } from "../dev/support.ts"
+import { clusterAccess } from "../support/ClusterAccess.ts"
 import { startWorker, untilReady } from "../support/WorkerProcess.ts"
 import { ended, start, uniqueId } from "../support/Workflows.ts"
-import { localWorld, World } from "../support/World.ts"
+import { clusterWorld, localWorld, World } from "../support/World.ts"
+import { takeoverSuite } from "./takeoverSuite.ts"
+
+const access = await clusterAccess()
+
+describe("a takeover from the Go worker on LocalPods", () => {
+  layer(localWorld("chart"), { timeout: "60 seconds", excludeTestServices: true })((it) => {
+    takeoverSuite((name, test, timeout) => it.effect(name, test, timeout))
+  })
+})
+
+describe.skipIf(!access.available)("a takeover from the Go worker on a real cluster", () => {
+  if (!access.available) return
+  layer(clusterWorld(access.kubeconfig, "chart"), { timeout: "120 seconds", excludeTestServices: true })(
+    (it) => {
+      takeoverSuite((name, test, timeout) => it.effect(name, test, timeout))
+    }
+  )
+})
 
 describe("a stop of the worker", () => {
   layer(localWorld(), { timeout: "60 seconds", excludeTestServices: true })((it) => {

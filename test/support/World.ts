@@ -25,6 +25,7 @@ const PROBE = fileURLToPath(new URL("../../dev/cluster/probe.sh", import.meta.ur
 /** Names of the Pods (and Secrets) that are there. */
 interface Platform {
   readonly env: Readonly<Record<string, string>>
+  readonly create: (pod: unknown) => Promise<void>
   readonly pods: () => Promise<ReadonlyArray<string>>
   /** The Pods and Secrets themselves, as the API has them. */
   readonly objects: () => Promise<string>
@@ -107,7 +108,8 @@ const make = (storage: string, platform: Platform, installation: Installation) =
     })
   })
 
-type List = (kind: string) => Promise<string>
+/** A call of the Pods' API below the namespace. */
+type Api = (method: "GET" | "POST", kind: string, body?: unknown) => Promise<string>
 
 const namesOf = (list: string): ReadonlyArray<string> => {
   const { items } = JSON.parse(list) as {
@@ -116,18 +118,28 @@ const namesOf = (list: string): ReadonlyArray<string> => {
   return items.map(({ metadata }) => metadata.name)
 }
 
-const listed = (list: List): Pick<Platform, "objects" | "pods" | "secrets"> => ({
-  objects: () => list("pods"),
-  pods: () => list("pods").then(namesOf),
-  secrets: () => list("secrets").then(namesOf)
+const using = (api: Api): Pick<Platform, "create" | "objects" | "pods" | "secrets"> => ({
+  create: async (pod) => {
+    await api("POST", "pods", pod)
+  },
+  objects: () => api("GET", "pods"),
+  pods: () => api("GET", "pods").then(namesOf),
+  secrets: () => api("GET", "secrets").then(namesOf)
 })
 
 const localPlatform = (pods: LocalPods["Service"]): Platform => ({
   env: { KUBECONFIG: pods.kubeconfigPath },
   hostForPods: "127.0.0.1",
-  ...listed((kind) =>
-    fetch(`${pods.url}/api/v1/namespaces/default/${kind}`).then((response) => response.text())
-  )
+  ...using(async (method, kind, body) => {
+    const init = body === undefined ? { method } : { method, body: JSON.stringify(body) }
+    const response = await fetch(`${pods.url}/api/v1/namespaces/default/${kind}`, {
+      ...init,
+      headers: { "content-type": "application/json" }
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(text)
+    return text
+  })
 })
 
 /** Pods as local processes behind the same API. */
@@ -162,13 +174,14 @@ export const clusterWorld = (kubeconfig: string, installation: Installation = "p
     World,
     Effect.gen(function* () {
       const { namespace, storage, api } = yield* place("olake-test", kubeconfig)
-      const list = (kind: string) => api.call("GET", `/api/v1/namespaces/${namespace}/${kind}`)
+      const call: Api = (method, kind, body) =>
+        api.call(method, `/api/v1/namespaces/${namespace}/${kind}`, body)
       return yield* make(
         storage,
         {
           env: { KUBECONFIG: kubeconfig, WORKER_NAMESPACE: namespace },
           hostForPods: hostAddress,
-          ...listed(list)
+          ...using(call)
         },
         installation
       )

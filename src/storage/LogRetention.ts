@@ -1,0 +1,147 @@
+/**
+ * Removes runs whose newest file is older than the retention. What a job goes on from stays: state.json and streams.json
+ * of its latest run. Nothing is touched that does not look like a run's directory.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as path from "node:path"
+import { RUN_FILE, STATE_FILE, STREAMS_FILE } from "../olake/Workdir.ts"
+import type { Files } from "./Files.ts"
+import { parseObject } from "./JsonFile.ts"
+import type { StorageError } from "./StorageError.ts"
+
+export interface Retention {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  readonly keepFor: Duration.Duration
+  /** Whether a Pod works in that directory. */
+  readonly isActive: (directory: string) => boolean
+}
+
+export interface Swept {
+  readonly removed: ReadonlyArray<string>
+  /** Left with what their jobs go on from. */
+  readonly trimmed: ReadonlyArray<string>
+  readonly failed: ReadonlyArray<{ readonly directory: string; readonly reason: string }>
+}
+
+const WRITER = /^[0-9a-f]{64}$/
+/** Of direct requests, by either contract's UI; and what it leaves for a clear-destination. */
+const DIRECT =
+  /^(?:(?:discover-catalog|test-connection|fetch-spec)-[a-z0-9-]+|difference-[\w-]+-\d+-\d+|sync-[\w-]+-\d+-\d+)$/
+
+const KEPT: ReadonlyArray<string> = [STATE_FILE, STREAMS_FILE, RUN_FILE]
+
+interface Run {
+  readonly name: string
+  readonly newest: number
+  /** Undefined where it is a direct request's; empty where it is not known. */
+  readonly job: string | undefined
+}
+
+export const make = ({ fs, root, inside, attempt, read }: Files) => {
+  const modified = (target: string) =>
+    Effect.map(attempt("look at", target, fs.stat(target)), ({ mtime, type }) => ({
+      type,
+      at: Option.match(mtime, { onNone: () => 0, onSome: (date) => date.getTime() })
+    }))
+
+  /** Links are neither followed nor counted: they may lead anywhere. */
+  const isLink = (target: string) => Effect.isSuccess(fs.readLink(target))
+
+  const newestIn = (folder: string): Effect.Effect<number, StorageError> =>
+    Effect.gen(function* () {
+      const names = yield* attempt("list", folder, fs.readDirectory(folder))
+      let newest = names.length === 0 ? (yield* modified(folder)).at : 0
+      for (const name of names) {
+        const target = path.join(folder, name)
+        if (yield* isLink(target)) continue
+        const { type, at } = yield* modified(target)
+        newest = Math.max(newest, type === "Directory" ? yield* newestIn(target) : at)
+      }
+      return newest
+    })
+
+  /** The job that the run's own note names. */
+  const jobOf = (name: string) =>
+    read(name, RUN_FILE).pipe(
+      Effect.flatMap((found) =>
+        Option.isNone(found)
+          ? Effect.succeed("")
+          : Effect.map(parseObject(RUN_FILE, found.value), ({ value }) =>
+              Predicate.isNumber(value.jobId) ? String(value.jobId) : ""
+            )
+      ),
+      Effect.orElseSucceed(() => "")
+    )
+
+  const runOf = (name: string) =>
+    Effect.gen(function* () {
+      const target = inside(name)
+      if (!(WRITER.test(name) || DIRECT.test(name)) || (yield* isLink(target))) return undefined
+      if ((yield* modified(target)).type !== "Directory") return undefined
+      const job = WRITER.test(name) ? yield* jobOf(name) : undefined
+      return { name, newest: yield* newestIn(target), job } satisfies Run
+    })
+
+  const remove = (target: string) =>
+    attempt("remove", target, fs.remove(target, { recursive: true, force: true }))
+
+  /** True where there was something to take away. */
+  const trim = (name: string) =>
+    Effect.gen(function* () {
+      const folder = inside(name)
+      const names = yield* attempt("list", folder, fs.readDirectory(folder))
+      const spare = names.filter((file) => !KEPT.includes(file))
+      yield* Effect.forEach(spare, (file) => remove(path.join(folder, file)), { discard: true })
+      return { isEmpty: names.length === spare.length, isTrimmed: spare.length > 0 }
+    })
+
+  return Effect.fn("LogRetention.sweep")(function* ({ now, keepFor, isActive }: Retention) {
+    const before = now - Duration.toMillis(keepFor)
+    const removed: Array<string> = []
+    const trimmed: Array<string> = []
+    const failed: Array<{ directory: string; reason: string }> = []
+    const guarded = <A>(directory: string, work: Effect.Effect<A, StorageError>) =>
+      Effect.catch(work, ({ message }) => {
+        failed.push({ directory, reason: message })
+        return Effect.succeed(undefined)
+      })
+
+    const names = yield* attempt("list", root, fs.readDirectory(root))
+    const runs: Array<Run> = []
+    for (const name of names.toSorted()) {
+      const run = yield* guarded(name, runOf(name))
+      if (run !== undefined) runs.push(run)
+    }
+    /** The latest run of each known job. A run of an unknown one may be any job's latest. */
+    const latest = new Map<string, Run>()
+    for (const run of runs) {
+      const { job = "" } = run
+      if (job !== "" && run.newest >= (latest.get(job)?.newest ?? 0)) latest.set(job, run)
+    }
+    const isNeeded = (run: Run): boolean =>
+      run.job !== undefined && (run.job === "" || latest.get(run.job) === run)
+
+    for (const run of runs) {
+      if (run.newest >= before || isActive(run.name)) continue
+      yield* guarded(
+        run.name,
+        Effect.gen(function* () {
+          // Asked again: somebody may have come back to it.
+          if ((yield* newestIn(inside(run.name))) >= before) return
+          if (isNeeded(run)) {
+            const { isEmpty, isTrimmed } = yield* trim(run.name)
+            if (!isEmpty && isTrimmed) trimmed.push(run.name)
+            if (!isEmpty) return
+          }
+          yield* remove(inside(run.name))
+          removed.push(run.name)
+        })
+      )
+    }
+    return { removed, trimmed, failed } satisfies Swept
+  })
+}

@@ -1,0 +1,198 @@
+/** What is removed of old runs, and what never is: on real folders, with times set by hand. */
+import { assert, describe, it } from "@effect/vitest"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { createHash } from "node:crypto"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { SharedStorage } from "../../src/storage/SharedStorage.ts"
+import { testConfigLayer } from "../support/TestConfig.ts"
+
+const NOW = Date.parse("2026-11-23T17:00:00Z")
+const DAY = 86_400_000
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
+
+/** Files by path, each with its age in days. */
+type Tree = Readonly<Record<string, number>>
+
+const noted = (jobId: number) => JSON.stringify({ jobId, workflowId: "w" })
+
+const build = (root: string, tree: Tree, contents: Readonly<Record<string, string>> = {}) => {
+  for (const [file, age] of Object.entries(tree)) {
+    const target = path.join(root, file)
+    fs.mkdirSync(path.dirname(target), { recursive: true })
+    fs.writeFileSync(target, contents[file] ?? "{}")
+    fs.utimesSync(target, (NOW - age * DAY) / 1000, (NOW - age * DAY) / 1000)
+  }
+}
+
+const filesIn = (root: string): ReadonlyArray<string> =>
+  fs
+    .readdirSync(root, { recursive: true, encoding: "utf8" })
+    .filter((file) => !fs.lstatSync(path.join(root, file)).isDirectory())
+    .toSorted()
+
+const swept = (prepare: (root: string) => void, isActive: (directory: string) => boolean = () => false) => {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), "olake-retention-"))
+  return Effect.gen(function* () {
+    prepare(root)
+    const storage = yield* SharedStorage
+    const result = yield* storage.sweep({ now: NOW, keepFor: Duration.days(30), isActive })
+    return { result, left: filesIn(root), folders: fs.readdirSync(root).toSorted() }
+  }).pipe(
+    Effect.provide(
+      SharedStorage.layer.pipe(
+        Layer.provide([NodeFileSystem.layer, testConfigLayer({ storage: { path: root } })])
+      )
+    ),
+    Effect.ensuring(Effect.sync(() => fs.rmSync(root, { recursive: true, force: true })))
+  )
+}
+
+const [a, b, c] = [sha256("sync-123-7-a"), sha256("sync-123-7-b"), sha256("sync-123-8-c")]
+const RUN = ".olake-run.json"
+
+describe("old runs", () => {
+  it.effect("of direct requests go whole; by the age of their newest file", () =>
+    Effect.gen(function* () {
+      const { result, folders } = yield* swept((root) =>
+        build(root, {
+          "discover-catalog-postgres-1700000000/config.json": 40,
+          "discover-catalog-postgres-1700000000/logs/sync_x/olake.log": 31,
+          "test-connection-source-postgres-1700000000-0/output.json": 40,
+          "test-connection-source-postgres-1700000000-0/logs/worker.log": 29,
+          "fetch-spec-postgres-1700000000/output.json": 31,
+          "difference-123-8-1700000000/new_streams.json": 31,
+          "sync-123-8-1700000000/streams.json": 31
+        })
+      )
+      assert.deepStrictEqual(folders, ["test-connection-source-postgres-1700000000-0"])
+      assert.lengthOf(result.removed, 4)
+    })
+  )
+
+  it.effect("of a job: the latest keeps what the next goes on from, the others go", () =>
+    Effect.gen(function* () {
+      const contents = { [`${a}/${RUN}`]: noted(7), [`${b}/${RUN}`]: noted(7), [`${c}/${RUN}`]: noted(8) }
+      const { result, left } = yield* swept((root) =>
+        build(
+          root,
+          {
+            [`${a}/${RUN}`]: 50,
+            [`${a}/state.json`]: 50,
+            [`${a}/logs/sync_x/olake.log`]: 50,
+            [`${b}/${RUN}`]: 40,
+            [`${b}/state.json`]: 40,
+            [`${b}/streams.json`]: 40,
+            [`${b}/stats.json`]: 40,
+            [`${b}/logs/sync_x/olake.log`]: 40,
+            [`${c}/${RUN}`]: 3,
+            [`${c}/logs/sync_x/olake.log`]: 3
+          },
+          contents
+        )
+      )
+      assert.deepStrictEqual(result.removed, [a])
+      assert.deepStrictEqual(result.trimmed, [b])
+      assert.sameMembers(
+        [...left],
+        [`${b}/${RUN}`, `${b}/state.json`, `${b}/streams.json`, `${c}/${RUN}`, `${c}/logs/sync_x/olake.log`]
+      )
+    })
+  )
+
+  it.effect("of a job that is not known, such as the Go worker's, keep as much, and are said once", () =>
+    Effect.gen(function* () {
+      const tree = { [`${a}/state.json`]: 50, [`${a}/source.json`]: 50, [`${b}/logs/sync_x/olake.log`]: 50 }
+      const { result, left } = yield* swept((root) => build(root, tree))
+      assert.deepStrictEqual([...left], [`${a}/state.json`])
+      assert.deepStrictEqual([result.removed, result.trimmed], [[b], [a]])
+      const again = yield* swept((root) => build(root, { [`${a}/state.json`]: 50 }))
+      assert.deepStrictEqual([again.result.removed, again.result.trimmed], [[], []])
+    })
+  )
+
+  it.effect("are left alone while a Pod works in them, and links, files and strangers always", () =>
+    Effect.gen(function* () {
+      const outside = fs.mkdtempSync(path.join(os.tmpdir(), "olake-outside-"))
+      fs.writeFileSync(path.join(outside, "precious"), "")
+      const { result, left } = yield* swept(
+        (root) => {
+          build(root, {
+            [`${a}/state.json`]: 50,
+            [`${a}/stats.json`]: 50,
+            "telemetry/user_id": 500,
+            "lost+found/x": 500,
+            "backup-of-2024/x": 500,
+            [`${b}.tar`]: 500,
+            [`${c}/source.json`]: 50
+          })
+          fs.symlinkSync(outside, path.join(root, b))
+          fs.symlinkSync(outside, path.join(root, c, "logs"))
+        },
+        (directory) => directory === a
+      )
+      assert.deepStrictEqual(result.removed, [c])
+      assert.deepStrictEqual(result.failed, [])
+      assert.isTrue(fs.existsSync(path.join(outside, "precious")))
+      assert.includeMembers(
+        [...left],
+        [`${a}/stats.json`, "telemetry/user_id", "lost+found/x", "backup-of-2024/x"]
+      )
+      fs.rmSync(outside, { recursive: true })
+    })
+  )
+
+  it.effect("a note that is none counts as an unknown job's", () =>
+    Effect.gen(function* () {
+      const { result } = yield* swept((root) =>
+        build(
+          root,
+          { [`${a}/${RUN}`]: 50, [`${a}/state.json`]: 50, [`${a}/stats.json`]: 50 },
+          { [`${a}/${RUN}`]: "{" }
+        )
+      )
+      assert.deepStrictEqual(result.trimmed, [a])
+    })
+  )
+
+  const names = [a, b, c, "telemetry", "discover-catalog-x-1", "other", "sync-1-2-3"]
+  const Age = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 60 }))
+  const Files = Schema.Array(
+    Schema.Tuple([
+      Schema.Literals(names),
+      Schema.Literals(["state.json", "streams.json", RUN, "logs/sync_x/olake.log", "stats.json"]),
+      Age,
+      Schema.Literals([7, 8])
+    ])
+  )
+  it.effect.prop(
+    "nothing young, active or strange is ever touched, nor what a job's latest run needs",
+    [Files],
+    ([entries]) =>
+      Effect.gen(function* () {
+        const tree = Object.fromEntries(entries.map(([name, file, age]) => [`${name}/${file}`, age] as const))
+        const contents = Object.fromEntries(
+          entries.map(([name, , , job]) => [`${name}/${RUN}`, noted(job)] as const)
+        )
+        const { left } = yield* swept(
+          (root) => build(root, tree, contents),
+          (directory) => directory === b
+        )
+        const youngest = (name: string) =>
+          Math.min(
+            ...Object.entries(tree).flatMap(([file, age]) => (file.startsWith(`${name}/`) ? [age] : []))
+          )
+        for (const file of Object.keys(tree)) {
+          const name = file.split("/")[0] ?? ""
+          if (name === b || name === "telemetry" || name === "other" || youngest(name) < 30) {
+            assert.include(left, file)
+          }
+        }
+      })
+  )
+})
