@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { hostname } from "node:os"
 import type { JobMapping } from "./config/JobMapping.ts"
+import type { JobProfiles } from "./config/JobProfiles.ts"
 import { ConfigProblems, type Lookup, readGroup, type Values } from "./config/Load.ts"
 import { installationOf } from "./config/Installation.ts"
 import { otherKnown, settings } from "./config/settings.ts"
@@ -14,7 +15,10 @@ import { prefixes, warningsFor } from "./config/UnknownVariables.ts"
 type Raw = { readonly [G in keyof typeof settings]: Values<(typeof settings)[G]> }
 
 export interface Settings extends Omit<Raw, "jobs"> {
-  readonly jobs: Omit<Raw["jobs"], "mapping"> & { readonly mapping: JobMapping }
+  readonly jobs: Omit<Raw["jobs"], "mapping" | "profiles"> & {
+    readonly mapping: JobMapping
+    readonly profiles: JobProfiles
+  }
   /** Which contract a bare job id belongs to, in schedules that name nothing else. */
   readonly bareJobId: "first" | "second"
   /** What is odd but no reason not to start; for the log. */
@@ -83,7 +87,7 @@ export const fromLookup = (environment: Lookup, names: ReadonlyArray<string>): S
   const raw = Object.fromEntries(groups) as Raw // SAFETY: the keys and groups of `settings`, each read as itself
   problems.push(...crossProblems(raw))
   if (problems.length > 0) return new ConfigProblems({ problems })
-  const { mapping, serviceAccountName, ...jobs } = raw.jobs
+  const { mapping, profiles, serviceAccountName, ...jobs } = raw.jobs
   return {
     ...raw,
     kubernetes: { ...raw.kubernetes, podName: raw.kubernetes.podName || hostname() },
@@ -91,12 +95,14 @@ export const fromLookup = (environment: Lookup, names: ReadonlyArray<string>): S
       ...jobs,
       // Kubernetes' own default account is none that somebody chose.
       serviceAccountName: serviceAccountName === "default" ? undefined : serviceAccountName,
-      mapping: mapping?.mapping ?? new Map()
+      mapping: mapping?.entries ?? new Map(),
+      profiles: profiles?.entries ?? new Map()
     },
     bareJobId: isChart ? "second" : "first",
     warnings: [
       ...warnings,
       ...(mapping?.problems ?? []),
+      ...(profiles?.problems ?? []),
       ...paddingWarnings(raw),
       ...warningsFor(names, known)
     ]

@@ -14,6 +14,7 @@ import { Projects } from "./database/Projects.ts"
 import { KubernetesClient } from "./kubernetes/KubernetesClient.ts"
 import { PodRunner } from "./kubernetes/PodRunner.ts"
 import { PodWatch } from "./kubernetes/PodWatch.ts"
+import { SchedulingRules } from "./kubernetes/SchedulingRules.ts"
 import { SyncTelemetry } from "./notification/SyncTelemetry.ts"
 import { Webhook } from "./notification/Webhook.ts"
 import { SharedStorage } from "./storage/SharedStorage.ts"
@@ -74,7 +75,7 @@ export class Worker extends Context.Service<
   /** All but config, logging and the database. */
   static readonly layer = Worker.layerOpen.pipe(
     Layer.provideMerge(Layer.mergeAll(PodRunner.layer, Drain.layer)),
-    Layer.provideMerge(PodWatch.layer),
+    Layer.provideMerge(Layer.mergeAll(PodWatch.layer, SchedulingRules.layer)),
     Layer.provideMerge(
       Layer.mergeAll(
         KubernetesClient.layer,

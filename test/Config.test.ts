@@ -89,9 +89,15 @@ describe("what is set", () => {
     const { jobs, warnings } = settingsOf({
       OLAKE_JOB_MAPPING: `{"123":{"node-type":" gpu ","kubernetes.io/arch":"arm64"},"x":{"a":"b"},"5":{"a":7},"6":{"bad key!":"b"},"7":null,"8":{},"0123":{"a":"b"},"9":{"a..b/c":"d"}}`
     })
-    assert.deepStrictEqual([...jobs.mapping], [[123, { "node-type": "gpu", "kubernetes.io/arch": "arm64" }]])
-    assert.lengthOf(warnings, 7)
-    for (const path of ["OLAKE_JOB_MAPPING.x", ".5.a", ".6.bad key!", ".7", ".8", ".0123", ".9.a..b/c"]) {
+    assert.deepStrictEqual(
+      [...jobs.mapping],
+      [
+        [8, {}],
+        [123, { "node-type": "gpu", "kubernetes.io/arch": "arm64" }]
+      ]
+    )
+    assert.lengthOf(warnings, 6)
+    for (const path of ["OLAKE_JOB_MAPPING.x", ".5.a", ".6.bad key!", ".7", ".0123", ".9.a..b/c"]) {
       assert.isTrue(warnings.some((warning) => warning.includes(path)))
     }
   })
@@ -147,7 +153,10 @@ describe("what is wrong", () => {
     ["JOB_STORAGE_PROBE", "often"],
     ["OLAKE_KMS_ENDPOINT", "kms:443"],
     ["TELEMETRY_DISABLED", "maybe"],
-    ["OLAKE_CALLBACK_URL", "olake-ui"]
+    ["OLAKE_CALLBACK_URL", "olake-ui"],
+    ["OLAKE_JOB_PROFILES", "[]"],
+    ["OLAKE_KEEP_UNMAPPED_AWAY", "no"],
+    ["OLAKE_CONFIGMAP_NAME", "Config_Map"]
   ]
   for (const [variable, value] of wrong) {
     it(`${variable}=${value} is one line that names it`, () => {

@@ -1,64 +1,38 @@
-/** OLAKE_JOB_MAPPING: job id to node labels. A bad entry is left out and said; the others hold. Pure. */
+/** OLAKE_JOB_MAPPING: job id to node labels; job 0 stands for all that have no entry. Pure. */
+import { type ByJob, isRecord, type ParsedEntry, parseByJob } from "./ByJob.ts"
 import { name } from "./Setting.ts"
 
-export type JobMapping = ReadonlyMap<number, Readonly<Record<string, string>>>
+type Labels = Readonly<Record<string, string>>
 
-export interface ParsedMapping {
-  readonly mapping: JobMapping
-  /** One line per entry that was left out. */
-  readonly problems: ReadonlyArray<string>
-}
+export type JobMapping = ReadonlyMap<number, Labels>
 
 const NAME = "[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 const LABEL_KEY = new RegExp(`^${NAME}$`)
 const LABEL_VALUE = new RegExp(`^(?:${NAME})?$`)
 
 /** A name, perhaps with a domain before it: `node-type`, `kubernetes.io/arch`. */
-const isLabelKey = (key: string): boolean => {
+export const isLabelKey = (key: string): boolean => {
   const slash = key.indexOf("/")
   const domain = slash < 0 ? undefined : key.slice(0, slash)
   return LABEL_KEY.test(key.slice(slash + 1)) && (domain === undefined || name.parse(domain) !== undefined)
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
+export const isLabelValue = (value: string): boolean => LABEL_VALUE.test(value)
 
-const problemWith = (path: string, id: string, labels: unknown, taken: JobMapping): string | undefined => {
-  if (!/^\d{1,15}$/.test(id)) return `${path}: expected a job id, a whole number`
-  if (taken.has(Number(id))) return `${path}: names the same job as an entry before it`
-  if (!isRecord(labels)) return `${path}: expected an object of node labels`
-  const entries = Object.entries(labels)
-  if (entries.length === 0) return `${path}: names no node label`
-  for (const [key, value] of entries) {
-    if (!isLabelKey(key)) return `${path}.${key}: is not a valid label name`
-    if (typeof value !== "string" || value.trim() === "") return `${path}.${key}: expected a label value`
-    if (!LABEL_VALUE.test(value.trim())) return `${path}.${key}: is not a valid label value`
+/** No label at all is an entry too: that job may run anywhere. */
+export const parseLabels = (labels: unknown): ParsedEntry<Labels> => {
+  if (!isRecord(labels)) return { at: "", problem: "expected an object of node labels" }
+  const trimmed: Record<string, string> = {}
+  for (const [key, value] of Object.entries(labels)) {
+    const at = `.${key}`
+    if (!isLabelKey(key.trim())) return { at, problem: "is not a valid label name" }
+    if (typeof value !== "string" || value.trim() === "") return { at, problem: "expected a label value" }
+    if (!isLabelValue(value.trim())) return { at, problem: "is not a valid label value" }
+    trimmed[key.trim()] = value.trim()
   }
-  return undefined
+  return { value: trimmed }
 }
 
 /** Undefined where the text is no JSON object at all. */
-export const parseMapping = (text: string): ParsedMapping | undefined => {
-  let entries: unknown
-  try {
-    entries = JSON.parse(text)
-  } catch {
-    return undefined
-  }
-  if (!isRecord(entries)) return undefined
-  const mapping = new Map<number, Record<string, string>>()
-  const problems: Array<string> = []
-  for (const [id, labels] of Object.entries(entries)) {
-    const path = `OLAKE_JOB_MAPPING.${id}`
-    const problem = problemWith(path, id, labels, mapping)
-    if (problem !== undefined || !isRecord(labels)) {
-      problems.push(`${problem ?? path}; this entry is left out`)
-      continue
-    }
-    mapping.set(
-      Number(id),
-      Object.fromEntries(Object.entries(labels).map(([key, value]) => [key, String(value).trim()]))
-    )
-  }
-  return { mapping, problems }
-}
+export const parseMapping = (text: string): ByJob<Labels> | undefined =>
+  parseByJob("OLAKE_JOB_MAPPING", text, parseLabels)

@@ -2,7 +2,9 @@
 import * as K from "./Setting.ts"
 import { optional, withDefault } from "./Setting.ts"
 import { parseMapping } from "./JobMapping.ts"
+import { parseProfiles } from "./JobProfiles.ts"
 
+const profiles = { expects: "a JSON object of job id to scheduling profile", parse: parseProfiles }
 const mapping = { expects: "a JSON object of job id to node labels", parse: parseMapping }
 
 export const jobSettings = {
@@ -21,6 +23,23 @@ export const jobSettings = {
     "OLAKE_JOB_MAPPING",
     mapping,
     'Node labels by job id, as JSON: `{"123":{"node-type":"gpu"}}`'
+  ),
+  profiles: optional(
+    "OLAKE_JOB_PROFILES",
+    profiles,
+    'Node selector, tolerations and affinity by job id, as JSON: `{"0":{"tolerations":[{"operator":"Exists"}]}}`'
+  ),
+  keepUnmappedAway: withDefault(
+    "OLAKE_KEEP_UNMAPPED_AWAY",
+    K.flag,
+    "false",
+    "Whether syncs without an entry in OLAKE_JOB_MAPPING stay away from the nodes that it names"
+  ),
+  rulesConfigMap: withDefault(
+    "OLAKE_CONFIGMAP_NAME",
+    K.name,
+    "olake-workers-config",
+    "ConfigMap whose OLAKE_JOB_MAPPING and OLAKE_JOB_PROFILES take effect while the worker runs"
   ),
   registryBase: withDefault(
     "CONTAINER_REGISTRY_BASE",

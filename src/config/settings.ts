@@ -149,7 +149,6 @@ export const settings = {
 
 /** Of the wider OLake world: read by other parts of an installation, not by this version. */
 export const otherKnown: ReadonlyArray<string> = [
-  "OLAKE_JOB_PROFILES",
   "OLAKE_DOCKER_TASK_QUEUE",
   "OLAKE_K8S_TASK_QUEUE",
   "OLAKE_TIMING",

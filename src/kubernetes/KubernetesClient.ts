@@ -9,25 +9,25 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import { WorkerConfig } from "../Config.ts"
+import * as ApiLists from "./ApiLists.ts"
 import * as ApiTransport from "./ApiTransport.ts"
 import { loadKubeConfig } from "./KubeConfigFile.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
 import type { PodJson } from "./PodView.ts"
-import { parseFrame, unreadable, type WatchFrame } from "./WatchFrame.ts"
+import { unreadable, type WatchFrame } from "./WatchFrame.ts"
 
-export interface PodList {
-  readonly items: ReadonlyArray<PodJson>
-  readonly resourceVersion: string
+/** What is read of a ConfigMap. */
+export interface ConfigMapJson {
+  readonly metadata: { readonly name?: string; readonly resourceVersion?: string }
+  readonly data?: Readonly<Record<string, string>>
 }
 
 const requests = Metric.counter("kubernetes_requests_total", {
   description: "Requests to the Kubernetes API, by verb and HTTP status (0: no answer)",
   incremental: true
 })
-
-const PAGE = 500
 
 /** 0.2 s doubling to 5 s, about 20 s in all; a Retry-After is obeyed instead. */
 const transient = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
@@ -55,13 +55,20 @@ export class KubernetesClient extends Context.Service<
     ) => Effect.Effect<void, KubernetesError>
     /** The end of the main container's log, at most 200 lines. */
     readonly readPodLog: (name: string, container: string) => Effect.Effect<string, KubernetesError>
-    readonly listPods: (labelSelector: string) => Effect.Effect<PodList, KubernetesError>
+    readonly listPods: (labelSelector: string) => Effect.Effect<ApiLists.Listed<PodJson>, KubernetesError>
     /** One watch, as long as the server keeps it; an ERROR frame is a failure. Bookmarks included. */
     readonly watchPods: (
       labelSelector: string,
       resourceVersion: string,
       timeout: Duration.Duration
-    ) => Stream.Stream<WatchFrame, KubernetesError>
+    ) => Stream.Stream<WatchFrame<PodJson>, KubernetesError>
+    /** The one of that name, or none. */
+    readonly listConfigMap: (name: string) => Effect.Effect<ApiLists.Listed<ConfigMapJson>, KubernetesError>
+    readonly watchConfigMap: (
+      name: string,
+      resourceVersion: string,
+      timeout: Duration.Duration
+    ) => Stream.Stream<WatchFrame<ConfigMapJson>, KubernetesError>
     /** An existing Secret of that name is success. */
     readonly createSecret: (secret: V1Secret) => Effect.Effect<void, KubernetesError>
     /** Whether this process may do it (SelfSubjectAccessReview). */
@@ -95,36 +102,7 @@ export class KubernetesClient extends Context.Service<
           counted(verb)
         )
 
-      const listPage = (labelSelector: string, token: string | undefined) =>
-        json<{ items?: ReadonlyArray<PodJson>; metadata: { resourceVersion?: string; continue?: string } }>(
-          "list",
-          {
-            operation: "list Pods",
-            method: "GET",
-            path: `${core}/pods`,
-            query: { labelSelector, limit: PAGE, ...(token === undefined ? {} : { continue: token }) }
-          }
-        ).pipe(
-          // Something between us and the API server may say 200 as well.
-          Effect.filterOrFail(
-            (page) => page?.metadata !== undefined,
-            (page) => unreadable("list Pods", JSON.stringify(page))
-          ),
-          Effect.retry(transient)
-        )
-
-      const listPods = Effect.fn("KubernetesClient.listPods")(function* (labelSelector: string) {
-        const items: Array<PodJson> = []
-        let token: string | undefined
-        let resourceVersion = ""
-        do {
-          const page = yield* listPage(labelSelector, token)
-          items.push(...(page.items ?? []))
-          resourceVersion = page.metadata.resourceVersion ?? ""
-          token = page.metadata.continue || undefined
-        } while (token !== undefined)
-        return { items, resourceVersion }
-      })
+      const { list, watch } = ApiLists.make(transport, core, json, transient)
 
       return KubernetesClient.of({
         namespace: kubernetes.namespace,
@@ -176,27 +154,12 @@ export class KubernetesClient extends Context.Service<
                 (text) => unreadable(`read the log of Pod ${name}`, text)
               )
             ),
-        listPods,
-        watchPods: (labelSelector, resourceVersion, timeout) =>
-          transport
-            .lines({
-              operation: "watch Pods",
-              method: "GET",
-              path: `${core}/pods`,
-              query: {
-                watch: 1,
-                allowWatchBookmarks: "true",
-                labelSelector,
-                resourceVersion,
-                timeoutSeconds: Math.round(Duration.toSeconds(timeout))
-              }
-            })
-            .pipe(
-              Stream.filter((line) => line !== ""),
-              Stream.mapEffect((line) =>
-                Effect.catchDefect(parseFrame(line), () => Effect.fail(unreadable("watch Pods", line)))
-              )
-            ),
+        listPods: (labelSelector) => list<PodJson>("Pods", { labelSelector }),
+        watchPods: (labelSelector, version, timeout) =>
+          watch<PodJson>("Pods", { labelSelector }, version, timeout),
+        listConfigMap: (name) => list<ConfigMapJson>("ConfigMaps", ApiLists.named(name)),
+        watchConfigMap: (name, version, timeout) =>
+          watch<ConfigMapJson>("ConfigMaps", ApiLists.named(name), version, timeout),
         createSecret: (body) =>
           json<unknown>("create", {
             operation: `create Secret ${body.metadata?.name}`,

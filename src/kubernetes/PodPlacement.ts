@@ -1,29 +1,78 @@
-/** Where a job's Pod should run: OLAKE_JOB_MAPPING's node labels, and syncs apart from each other. Pure. */
-import type { V1Affinity, V1PodSpec } from "@kubernetes/client-node"
+/** Where a job's Pod should run: profiles first, then node labels by mapping; syncs apart from each other. Pure. */
+import type { V1Affinity, V1NodeAffinity, V1PodSpec, V1Toleration } from "@kubernetes/client-node"
+import type { JobMapping } from "../config/JobMapping.ts"
+import type { JobProfiles } from "../config/JobProfiles.ts"
 import { isLongRunning, type Job } from "../olake/Job.ts"
 
-/** Job id to node labels. */
-export type JobMapping = ReadonlyMap<number, Readonly<Record<string, string>>>
+export interface Rules {
+  readonly mapping: JobMapping
+  readonly profiles: JobProfiles
+  /** Whether writers without an entry stay away from the nodes that the mapping names. */
+  readonly keepUnmappedAway: boolean
+}
 
-const HOSTNAME = "kubernetes.io/hostname"
+/** The entry of all jobs that have none of their own. */
+const DEFAULT = 0
 
 /** A preference only: with fewer nodes than syncs, they still run. */
-const apartFromOtherSyncs: V1Affinity = {
+const apartFromOtherSyncs = {
   podAntiAffinity: {
     preferredDuringSchedulingIgnoredDuringExecution: [
       {
         weight: 100,
         podAffinityTerm: {
-          topologyKey: HOSTNAME,
+          topologyKey: "kubernetes.io/hostname",
           labelSelector: { matchLabels: { "olake.io/operation-type": "sync" } }
         }
       }
     ]
   }
+} satisfies V1Affinity
+
+/** Nodes with a label that the mapping gives to some job are for such jobs. */
+const awayFrom = (mapping: JobMapping): V1NodeAffinity | undefined => {
+  const values = new Map<string, Set<string>>()
+  for (const labels of mapping.values()) {
+    for (const [key, value] of Object.entries(labels)) {
+      values.set(key, (values.get(key) ?? new Set()).add(value))
+    }
+  }
+  if (values.size === 0) return undefined
+  const matchExpressions = [...values]
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([key, taken]) => ({ key, operator: "NotIn", values: [...taken].toSorted() }))
+  return { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions }] } }
 }
 
-export const placementOf = (job: Job, mapping: JobMapping): Pick<V1PodSpec, "nodeSelector" | "affinity"> => {
-  if (!isLongRunning(job.operation)) return {}
-  const nodeSelector = mapping.get(job.jobId)
-  return { ...(nodeSelector === undefined ? {} : { nodeSelector }), affinity: apartFromOtherSyncs }
+type Placement = Pick<V1PodSpec, "affinity" | "nodeSelector"> & { readonly tolerations: Array<V1Toleration> }
+
+/**
+ * In the order of the Go worker (olake-helm, worker/executor/kubernetes/helper.go). A profile is whole: what it leaves
+ * out is not taken from the default one.
+ */
+export const placementOf = (
+  { operation, jobId }: Pick<Job, "jobId" | "operation">,
+  { mapping, profiles, keepUnmappedAway }: Rules
+): Placement => {
+  const isLong = isLongRunning(operation)
+  const ownProfile = jobId === DEFAULT ? undefined : profiles.get(jobId)
+  const profile = (isLong ? ownProfile : undefined) ?? profiles.get(DEFAULT)
+  const mapped = (isLong && jobId !== DEFAULT ? mapping.get(jobId) : undefined) ?? mapping.get(DEFAULT)
+  const nodeSelector = profile === undefined ? mapped : (profile.nodeSelector ?? {})
+  return {
+    ...(nodeSelector === undefined || Object.keys(nodeSelector).length === 0
+      ? {}
+      : { nodeSelector: { ...nodeSelector } }),
+    tolerations: (profile?.tolerations ?? []).map((toleration) => ({ ...toleration })),
+    ...affinityOf()
+  }
+
+  function affinityOf(): Pick<V1PodSpec, "affinity"> {
+    const withAffinity = ownProfile ?? profiles.get(DEFAULT)
+    if (withAffinity?.affinity) return { affinity: { ...withAffinity.affinity } }
+    if (!isLong) return {}
+    const nodeAffinity =
+      withAffinity === undefined && mapped === undefined && keepUnmappedAway ? awayFrom(mapping) : undefined
+    return { affinity: { ...apartFromOtherSyncs, ...(nodeAffinity === undefined ? {} : { nodeAffinity }) } }
+  }
 }

@@ -29,6 +29,7 @@ import * as PodSpec from "./PodSpec.ts"
 import * as PodStop from "./PodStop.ts"
 import { fromPod, MAIN_CONTAINER, type PodView } from "./PodView.ts"
 import { PodWatch } from "./PodWatch.ts"
+import { SchedulingRules } from "./SchedulingRules.ts"
 
 export type PodRunnerError =
   | KubernetesError
@@ -82,6 +83,7 @@ export class PodRunner extends Context.Service<
     Effect.gen(function* () {
       const kubernetes = yield* KubernetesClient
       const watch = yield* PodWatch
+      const scheduling = yield* SchedulingRules
       const config = yield* WorkerConfig
       const { jobs } = config
       const secrets = PodSecrets.make(kubernetes)
@@ -105,6 +107,7 @@ export class PodRunner extends Context.Service<
           namespace: kubernetes.namespace,
           workerPod: config.kubernetes.podName,
           jobs,
+          rules: yield* scheduling.current,
           secretKey,
           ownSecretName: `${PodSpec.nameOf(job)}-${suffix}`,
           now

@@ -6,7 +6,7 @@ import type { WorkerConfig } from "../Config.ts"
 import { SECRET_KEY_VARIABLE } from "../olake/Connector.ts"
 import { isLongRunning, type Job, type JobIdentity, type Operation, type RunIdentity } from "../olake/Job.ts"
 import { MOUNT_PATH, sha256, SHARED_MOUNT_PATH } from "../olake/Workdir.ts"
-import { placementOf } from "./PodPlacement.ts"
+import { placementOf, type Rules } from "./PodPlacement.ts"
 import { MAIN_CONTAINER } from "./PodView.ts"
 
 type Jobs = WorkerConfig["Service"]["jobs"]
@@ -133,6 +133,7 @@ export interface PodContext {
   /** The worker's own Pod, for the record. */
   readonly workerPod: string
   readonly jobs: Jobs
+  readonly rules: Rules
   readonly secretKey: SecretKeySource
   /** Name of the Pod's own Secret; no two Pods may share one, or the end of the first takes the second's away. */
   readonly ownSecretName: string
@@ -142,7 +143,7 @@ export interface PodContext {
 
 export const build = (
   job: Job,
-  { namespace, workerPod, jobs, secretKey, ownSecretName, now }: PodContext
+  { namespace, workerPod, jobs, rules, secretKey, ownSecretName, now }: PodContext
 ): V1Pod => {
   const name = nameOf(job)
   const mount = (mountPath: string) => ({ name: VOLUME, mountPath, subPath: job.directory })
@@ -185,8 +186,7 @@ export const build = (
         ? {}
         : { imagePullSecrets: jobs.imagePullSecrets.map((secret) => ({ name: secret })) }),
       securityContext: { seccompProfile: { type: "RuntimeDefault" }, ...jobs.podSecurityContext },
-      ...placementOf(job, jobs.mapping),
-      tolerations: [],
+      ...placementOf(job, rules),
       containers: [
         {
           name: MAIN_CONTAINER,

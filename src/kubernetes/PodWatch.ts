@@ -9,15 +9,13 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
-import * as Random from "effect/Random"
-import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { KubernetesClient } from "./KubernetesClient.ts"
-import { delayAfter, type KubernetesError } from "./KubernetesError.ts"
-import { unreadable, type WatchFrame } from "./WatchFrame.ts"
-import { fromPod, hasEnded, type PodView } from "./PodView.ts"
+import type { KubernetesError } from "./KubernetesError.ts"
+import * as ListWatch from "./ListWatch.ts"
+import type { WatchFrame } from "./WatchFrame.ts"
+import { fromPod, hasEnded, type PodJson, type PodView } from "./PodView.ts"
 
 /** What is known of one Pod: its latest view, and whether it was proved gone since. */
 export interface Observation {
@@ -82,7 +80,6 @@ export class PodWatch extends Context.Service<
       /** Uids proved gone since the last list: a late answer must not bring one back, for nothing would end it. */
       const departed = new Set<string>()
       const ready = yield* Latch.make(false)
-      let resourceVersion = ""
       let lastHeard = 0
 
       const put = (observation: Omit<Observation, "asked">, asked = false): Effect.Effect<void> =>
@@ -123,9 +120,8 @@ export class PodWatch extends Context.Service<
           ? put({ view, gone: true })
           : Effect.asVoid(Effect.forkIn(proveGone(view), scope))
 
-      const onFrame = Effect.fnUntraced(function* (frame: WatchFrame) {
+      const onFrame = Effect.fnUntraced(function* (frame: WatchFrame<PodJson>) {
         lastHeard = yield* Clock.currentTimeMillis
-        resourceVersion = frame.object.metadata.resourceVersion ?? resourceVersion
         if (frame.type === "BOOKMARK") return
         const view = fromPod(frame.object)
         yield* frame.type === "DELETED" ? left(view) : put({ view, gone: false })
@@ -149,56 +145,27 @@ export class PodWatch extends Context.Service<
           }
         }
         departed.clear()
-        resourceVersion = listed
         lastHeard = yield* Clock.currentTimeMillis
         yield* Metric.update(tracked, entries.size)
         yield* ready.open
-      })
+        return listed
+      })()
 
-      const watchOnce = Effect.fnUntraced(function* () {
-        const timeout = Duration.seconds(270 + (yield* Random.nextIntBetween(0, 30)))
-        yield* kubernetes.watchPods(SELECTOR, resourceVersion, timeout).pipe(
-          Stream.timeoutOrElse({ duration: SILENCE, orElse: () => Stream.empty }),
-          Stream.runForEach((frame) => notUnderstood(onFrame(frame))),
-          Effect.timeoutOption(Duration.sum(timeout, Duration.seconds(15)))
-        )
-      })
-
-      const loop = Effect.gen(function* () {
-        let listed = false
-        let listedAt = 0
-        let failures = 0
-        let unreadAt: string | undefined
-        while (true) {
-          const started = yield* Clock.currentTimeMillis
-          const result = yield* Effect.result(understood(listed ? watchOnce() : list()))
-          const lived = (yield* Clock.currentTimeMillis) - started
-          if (Result.isSuccess(result)) {
-            failures = 0
-            if (listed && lived < 5000) yield* Effect.sleep(jittered("1 second", yield* Random.next))
-            if (!listed) listedAt = started
-            listed = started - listedAt < TRUTH_CHECK
-            continue
-          }
-          const error = result.failure
-          const cause = error.isExpired ? "expired" : String(error.status)
-          yield* Metric.update(Metric.withAttributes(reconnects, { cause }), 1)
-          if (error.isExpired) {
-            listed = false
-            yield* Effect.sleep(jittered("1 second", yield* Random.next))
-            continue
-          }
-          failures = lived > 10_000 ? 1 : failures + 1
-          // What could not be read twice stays so, as does a version that the server will not have: list anew.
-          const isStuck = error.reason === "UnreadableAnswer" && unreadAt === resourceVersion
-          unreadAt = error.reason === "UnreadableAnswer" ? resourceVersion : undefined
-          listed &&= !isStuck && started - listedAt < TRUTH_CHECK
-          if (failures === 1 || failures % 10 === 0)
-            yield* Effect.logWarning(`watch of Pods interrupted, trying again: ${error.message}`)
-          yield* Effect.sleep(delayAfter(error, failures, yield* Random.next))
-        }
-      })
-      yield* Effect.forkScoped(loop)
+      yield* Effect.forkScoped(
+        ListWatch.follow<PodJson>({
+          what: "Pods",
+          list,
+          watch: (version, timeout) => kubernetes.watchPods(SELECTOR, version, timeout),
+          onFrame,
+          onBreak: (error) =>
+            Metric.update(
+              Metric.withAttributes(reconnects, {
+                cause: error.isExpired ? "expired" : String(error.status)
+              }),
+              1
+            )
+        })
+      )
 
       return PodWatch.of({
         track: (view) =>
@@ -245,17 +212,6 @@ export class PodWatch extends Context.Service<
   )
 }
 
-/** An answer that trips our code must not end the watch, which all waits hang on. */
-const understood = <A>(run: Effect.Effect<A, KubernetesError>) =>
-  Effect.catchDefect(run, (defect) => Effect.fail(unreadable("watch Pods", String(defect))))
-
-/** Bookmarks come about once a minute (seen on 1.34); a connection silent for longer than this is dead. */
-const SILENCE = "150 seconds"
-/** A full list now and then finds what a watch has missed. */
-const TRUTH_CHECK = Duration.toMillis("10 minutes")
 const TOO_LONG = Duration.toMillis("300 seconds")
 
 const backoff = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
-
-const jittered = (longest: Duration.Input, random: number) =>
-  Duration.times(Duration.fromInputUnsafe(longest), random)

@@ -13,6 +13,7 @@ import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import type { Job } from "../../src/olake/Job.ts"
 import { eventually } from "../dev/support.ts"
 import { aPod } from "../support/PodBuilder.ts"
+import { noRulesLayer } from "../support/KubeWorld.ts"
 import { createdFrom, json, scriptedApi, scriptedPods, type ScriptedPods } from "../support/ScriptedApi.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
 
@@ -43,6 +44,7 @@ const test = (
       const { kubeconfigPath } = yield* scriptedApi(api.answer)
       const layer = PodRunner.layer.pipe(
         Layer.provideMerge(PodWatch.layer),
+        Layer.provide(noRulesLayer),
         Layer.provide(KubernetesClient.layer),
         Layer.provide(testConfigLayer({ kubernetes: { kubeconfig: kubeconfigPath } }))
       )

@@ -13,7 +13,7 @@ import type { PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import type { Job } from "../../src/olake/Job.ts"
 import { eventually } from "../dev/support.ts"
 import { testConfig } from "../support/TestConfig.ts"
-import { ending, type Faults, kubeWorld, noFaults } from "../support/KubeWorld.ts"
+import { ending, type Faults, kubeWorld, noFaults, noRules } from "../support/KubeWorld.ts"
 
 const run = { temporalNamespace: "default", taskQueue: "q", workflowId: "w-1", runId: "r-1" }
 const check: Job = {
@@ -134,6 +134,7 @@ describe("run: a Pod that is gone with its scope", () => {
           namespace: "default",
           workerPod: "w",
           jobs: testConfig().jobs,
+          rules: noRules,
           secretKey: "none",
           ownSecretName: "",
           now: "2026-11-23T17:00:00Z"

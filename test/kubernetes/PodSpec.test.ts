@@ -4,6 +4,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { Job } from "../../src/olake/Job.ts"
 import * as PodSpec from "../../src/kubernetes/PodSpec.ts"
+import { noRules } from "../support/KubeWorld.ts"
 import { testConfig } from "../support/TestConfig.ts"
 
 const { jobs } = testConfig()
@@ -40,6 +41,7 @@ const build = (
       namespace: "olake",
       workerPod: "worker-0",
       jobs: { ...jobs, ...jobsOver },
+      rules: { ...noRules, mapping: jobsOver.mapping ?? new Map() },
       secretKey,
       ownSecretName: "own-secret",
       now: "2026-11-23T17:00:00.000Z"

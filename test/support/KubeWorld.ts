@@ -5,6 +5,7 @@ import { LocalPods, type LocalPodsOptions, type Scenario } from "../../dev/Local
 import { KubernetesClient } from "../../src/kubernetes/KubernetesClient.ts"
 import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
 import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
+import { SchedulingRules } from "../../src/kubernetes/SchedulingRules.ts"
 import { WorkerConfig } from "../../src/Config.ts"
 
 export type Call = Parameters<NonNullable<LocalPodsOptions["intercept"]>>[0]
@@ -16,6 +17,10 @@ export interface Faults {
 }
 
 type Overrides = Parameters<typeof WorkerConfig.layer>[0]
+
+/** Pods may run anywhere. */
+export const noRules = { mapping: new Map(), profiles: new Map(), keepUnmappedAway: false }
+export const noRulesLayer = Layer.succeed(SchedulingRules, { current: Effect.succeed(noRules) })
 
 /** LocalPods with Pods that do as `scenario` says, the client, the watch and the runner. */
 export const kubeWorld = (faults: Faults, scenario: LocalPodsOptions["scenario"], over: Overrides = {}) => {
@@ -29,6 +34,7 @@ export const kubeWorld = (faults: Faults, scenario: LocalPodsOptions["scenario"]
     )
   )
   return PodRunner.layer.pipe(
+    Layer.provide(noRulesLayer),
     Layer.provideMerge(PodWatch.layer),
     Layer.provideMerge(KubernetesClient.layer),
     Layer.provideMerge(config),

@@ -1,0 +1,89 @@
+/** Lists and watches of one kind of object in the namespace. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type * as ApiTransport from "./ApiTransport.ts"
+import type { KubernetesError } from "./KubernetesError.ts"
+import { parseFrame, unreadable } from "./WatchFrame.ts"
+
+export interface Listed<A> {
+  readonly items: ReadonlyArray<A>
+  readonly resourceVersion: string
+}
+
+type Selector = { readonly labelSelector: string } | { readonly fieldSelector: string }
+
+export const named = (name: string): Selector => ({ fieldSelector: `metadata.name=${name}` })
+
+interface Page<A> {
+  readonly items?: ReadonlyArray<A>
+  readonly metadata: { readonly resourceVersion?: string; readonly continue?: string }
+}
+
+const PAGE = 500
+
+/**
+ * @param core path of the namespace
+ * @param json one request, its answer parsed
+ * @param again when a page is asked for once more
+ */
+export const make = <S>(
+  transport: ReturnType<typeof ApiTransport.make>,
+  core: string,
+  json: <A>(verb: string, request: ApiTransport.ApiRequest) => Effect.Effect<A, KubernetesError>,
+  again: Schedule.Schedule<S, KubernetesError>
+) => {
+  /** @param what such as "Pods", the path's last part in its plural */
+  const listPage = <A>(what: string, selector: Selector, token: string | undefined) =>
+    json<Page<A>>("list", {
+      operation: `list ${what}`,
+      method: "GET",
+      path: `${core}/${what.toLowerCase()}`,
+      query: { ...selector, limit: PAGE, ...(token === undefined ? {} : { continue: token }) }
+    }).pipe(
+      // Something between us and the API server may say 200 as well.
+      Effect.filterOrFail(
+        (page) => page?.metadata !== undefined,
+        (page) => unreadable(`list ${what}`, JSON.stringify(page))
+      ),
+      Effect.retry(again)
+    )
+
+  const list = Effect.fn("KubernetesClient.list")(function* <A>(what: string, selector: Selector) {
+    const items: Array<A> = []
+    let token: string | undefined
+    let resourceVersion = ""
+    do {
+      const page = yield* listPage<A>(what, selector, token)
+      items.push(...(page.items ?? []))
+      resourceVersion = page.metadata.resourceVersion ?? ""
+      token = page.metadata.continue || undefined
+    } while (token !== undefined)
+    return { items, resourceVersion } satisfies Listed<A>
+  })
+
+  const watch = <A>(
+    what: string,
+    selector: Selector,
+    resourceVersion: string,
+    timeout: Duration.Duration
+  ) => {
+    const operation = `watch ${what}`
+    const query = {
+      watch: 1,
+      allowWatchBookmarks: "true",
+      ...selector,
+      resourceVersion,
+      timeoutSeconds: Math.round(Duration.toSeconds(timeout))
+    }
+    return transport.lines({ operation, method: "GET", path: `${core}/${what.toLowerCase()}`, query }).pipe(
+      Stream.filter((line) => line !== ""),
+      Stream.mapEffect((line) =>
+        Effect.catchDefect(parseFrame<A>(operation, line), () => Effect.fail(unreadable(operation, line)))
+      )
+    )
+  }
+
+  return { list, watch }
+}
