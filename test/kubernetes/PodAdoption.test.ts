@@ -1,14 +1,17 @@
 /** What becomes of a Pod whose create, end or name is in doubt; the server is scripted where its timing counts. */
 import { assert, describe, it } from "@effect/vitest"
+import { loadYaml } from "@kubernetes/client-node"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { adoptionOf } from "../../src/kubernetes/PodAdoption.ts"
+import { readFileSync } from "node:fs"
+import { adoptionOf, goNameOf, isInTheWayOf } from "../../src/kubernetes/PodAdoption.ts"
 import { KubernetesClient } from "../../src/kubernetes/KubernetesClient.ts"
-import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
+import { PodRunner, type RunState } from "../../src/kubernetes/PodRunner.ts"
 import * as PodSpec from "../../src/kubernetes/PodSpec.ts"
+import { fromPod, type PodJson } from "../../src/kubernetes/PodView.ts"
 import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import type { Job } from "../../src/olake/Job.ts"
 import { eventually } from "../dev/support.ts"
@@ -107,6 +110,160 @@ describe("adoptionOf", () => {
     const foreign = ours.labelled({ "app.kubernetes.io/managed-by": "Helm" })
     assert.strictEqual(adoptionOf(foreign.view(), sync), "notManaged")
   })
+})
+
+describe("a Pod that the Go worker made", () => {
+  const recorded = (name: string) => {
+    const file = new URL(`../fixtures/go/${name}-running.yaml`, import.meta.url)
+    return fromPod(loadYaml<PodJson>(readFileSync(file, "utf8")))
+  }
+  const of = (over: Partial<Job>, workflowId: string): Job => ({
+    ...sync,
+    ...over,
+    run: { ...run, workflowId }
+  })
+  const goSync = recorded("sync")
+
+  it("is its run's, by workflow and operation", () => {
+    const job = of({ jobId: 100 }, "sync-123-100")
+    assert.strictEqual(adoptionOf(goSync, job), "ours")
+    assert.isTrue(isInTheWayOf(goSync, job))
+    // Temporal's reset begins another run of the same workflow: still its Pod.
+    assert.strictEqual(adoptionOf(goSync, { ...job, run: { ...job.run, runId: "r-2" } }), "ours")
+    const check = of({ operation: "check" }, "test-connection-source-probe-1795440581034-0")
+    assert.strictEqual(adoptionOf(recorded("check"), check), "ours")
+  })
+
+  it("is in the way of every other writer of its job, and of nobody else", () => {
+    const later = of({ jobId: 100 }, "sync-123-100-2026-11-24T00:00:00Z")
+    assert.isTrue(isInTheWayOf(goSync, later))
+    assert.strictEqual(adoptionOf(goSync, later), "otherRun")
+    assert.isTrue(isInTheWayOf(goSync, { ...later, operation: "clear-destination" }))
+    assert.isFalse(isInTheWayOf(goSync, of({ jobId: 101 }, "sync-123-101")))
+    assert.isFalse(isInTheWayOf(goSync, { ...later, operation: "check" }))
+    assert.isFalse(isInTheWayOf(recorded("check"), later))
+  })
+
+  it("has the name that the Go worker gives it", () => {
+    assert.strictEqual(goNameOf("sync-123-100"), goSync.name)
+    assert.strictEqual(goNameOf("test-connection-source-probe-1795440581034-0"), recorded("check").name)
+    assert.strictEqual(goNameOf("sync-123-7-2026-01-19T13:45:09Z"), "sync-123-7-2026-01-19t13-45-09z")
+    assert.strictEqual(goNameOf(`_a.b:${"x".repeat(58)}-y`), `a-b-${"x".repeat(58)}`)
+  })
+})
+
+describe("a Pod of the Go worker's on the API server", () => {
+  const gos = (workflowId: string, over: object = {}) => ({
+    metadata: {
+      name: goNameOf(workflowId),
+      uid: "uid-go",
+      resourceVersion: "5",
+      labels: {
+        "app.kubernetes.io/managed-by": "olake-workers",
+        [PodSpec.OPERATION_LABEL]: "sync",
+        [PodSpec.JOB_ID_LABEL]: "7"
+      },
+      annotations: { [PodSpec.WORKFLOW_ID_ANNOTATION]: workflowId },
+      ...over
+    },
+    status: { phase: "Running" }
+  })
+  const adoptWith = (job: Job, state: RunState) =>
+    Effect.flatMap(PodRunner, (pods) =>
+      pods.adopt(job, {
+        prepare: Effect.void,
+        runState: () => Effect.succeed(state),
+        isCancelled: Effect.succeed(false)
+      })
+    )
+
+  test("made after our list is found by its name in a later attempt", (api) =>
+    Effect.gen(function* () {
+      yield* Effect.flatMap(PodWatch, ({ synced }) => synced)
+      api.pods = [gos("w-1")]
+      yield* Effect.forkChild(endWell(api))
+      assert.isUndefined((yield* adoptWith({ ...sync, attempt: 2 }, "open")).failure)
+      assert.deepStrictEqual([creates(api), deletes(api)], [0, 0])
+    }))
+
+  for (const state of ["open", "unknown"] as const) {
+    test(`of a run that is ${state} is waited for, not removed`, (api) =>
+      Effect.gen(function* () {
+        api.pods = [gos("sync-123-7-other")]
+        const error = yield* Effect.flip(adoptWith(sync, state))
+        assert.strictEqual(error._tag, "JobBusy")
+        assert.include(error.message, "sync-123-7-other")
+        assert.deepStrictEqual([creates(api), deletes(api), api.pods.length], [0, 0, 1])
+      }))
+  }
+
+  test("is asked to stop with its run, though it has another name", (api) =>
+    Effect.gen(function* () {
+      api.pods = [gos("w-1")]
+      assert.isFalse(yield* Effect.flatMap(PodRunner, (pods) => pods.askToStop(sync)))
+      assert.strictEqual(deletes(api), 1)
+    }))
+})
+
+describe("a cancelled run", () => {
+  test("has no Pod made", (api) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        Effect.flatMap(PodRunner, (pods) =>
+          pods.adopt(sync, {
+            prepare: Effect.die("must not be prepared"),
+            runState: () => Effect.succeed("open"),
+            isCancelled: Effect.succeed(true)
+          })
+        )
+      )
+      assert.strictEqual(error._tag, "Cancelled")
+      assert.strictEqual(creates(api), 0)
+    }))
+
+  test("whose Pod comes while it is asked to stop: asked too", (api) =>
+    Effect.gen(function* () {
+      yield* Effect.flatMap(PodWatch, ({ synced }) => synced)
+      yield* watching(api)
+      const asking = yield* Effect.forkChild(Effect.flatMap(PodRunner, (pods) => pods.askToStop(sync)))
+      yield* eventually("it has been looked for", () =>
+        api.count("GET", /\/pods\/olake-job-/) > 0 ? true : undefined
+      )
+      const late = {
+        metadata: {
+          name: PodSpec.nameOf(sync),
+          uid: "uid-late",
+          resourceVersion: "30",
+          labels: {
+            "app.kubernetes.io/managed-by": "olake-workers",
+            [PodSpec.KEY_LABEL]: PodSpec.keyOf(run, "sync")
+          }
+        },
+        status: { phase: "Pending" }
+      }
+      api.pods = [late]
+      api.send({ type: "ADDED", object: late })
+      assert.isFalse(yield* Fiber.join(asking))
+      assert.strictEqual(deletes(api), 1)
+    }))
+
+  test("whose connector had ended well says so, and keeps its Pod", (api) =>
+    Effect.gen(function* () {
+      api.pods = [
+        endedWell({
+          metadata: {
+            name: PodSpec.nameOf(sync),
+            uid: "uid-first",
+            labels: {
+              "app.kubernetes.io/managed-by": "olake-workers",
+              [PodSpec.KEY_LABEL]: PodSpec.keyOf(run, "sync")
+            }
+          }
+        })
+      ]
+      assert.isTrue(yield* Effect.flatMap(PodRunner, (pods) => pods.askToStop(sync)))
+      assert.strictEqual(deletes(api), 0)
+    }))
 })
 
 describe("a create in doubt", () => {

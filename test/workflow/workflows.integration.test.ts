@@ -3,8 +3,10 @@ import { ApplicationFailure, CancelledFailure } from "@temporalio/common"
 import { WorkflowFailedError } from "@temporalio/client"
 import { Context } from "@temporalio/activity"
 import { TestWorkflowEnvironment } from "@temporalio/testing"
+import type * as Proto from "@temporalio/proto"
 import { DefaultLogger, Runtime, Worker } from "@temporalio/worker"
 import * as Effect from "effect/Effect"
+import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
 import { temporalTestServer } from "../../dev/TemporalCli.ts"
@@ -12,6 +14,7 @@ import type { Activities } from "../../src/activity/Activities.ts"
 import type * as workflows from "../../src/workflow/workflows.ts"
 
 const bundle = { codePath: fileURLToPath(new URL("../../dist/workflow-bundle.js", import.meta.url)) }
+const proto = createRequire(import.meta.url)("@temporalio/proto") as typeof Proto
 const QUEUE = "olake"
 
 let env: TestWorkflowEnvironment
@@ -22,8 +25,15 @@ beforeAll(async () => {
   env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: "existing-path", path } }
   })
+  await env.connection.operatorService.addSearchAttributes({
+    namespace: "default",
+    searchAttributes: { OperationType: KEYWORD }
+  })
 })
 afterAll(() => env.teardown())
+
+/** Without it a run of the second contract cannot begin. */
+const KEYWORD = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
 type Calls = Array<string>
 type Overrides = { readonly [K in keyof Activities]?: (wire: unknown) => Promise<unknown> }
@@ -37,6 +47,8 @@ const withWorker = async <A>(overrides: Overrides, use: (calls: Calls) => Promis
     SyncActivity: async () => ({ pod: "p" }),
     PostSyncActivity: async () => ({ finished: false, saved: true, state: { n: 1 } }),
     StopActivity: async () => ({ finished: false }),
+    ExecuteActivity: async () => ({ pod: "p" }),
+    SendWebhookNotificationActivity: async () => undefined,
     ...overrides
   }
   const activities = Object.fromEntries(
@@ -109,6 +121,20 @@ describe("discover and test", () => {
   })
 })
 
+/** Like the boundary's: it ends when Temporal cancels it. */
+const untilCancelled = async () => {
+  const context = Context.current()
+  const beat = setInterval(() => context.heartbeat(), 50)
+  try {
+    return await context.cancelled
+  } finally {
+    clearInterval(beat)
+  }
+}
+
+const begun = (calls: Calls) =>
+  vi.waitFor(() => assert.isAbove(calls.length, 0, "the sync has begun"), { timeout: 10_000, interval: 20 })
+
 describe("a sync", () => {
   it("is waited for, then its state is saved and returned", () =>
     withWorker({}, async (calls) => {
@@ -160,20 +186,6 @@ describe("a sync", () => {
     assert.strictEqual(attempts, 50)
   })
 
-  /** Like the boundary's: it ends when Temporal cancels it. */
-  const untilCancelled = async () => {
-    const context = Context.current()
-    const beat = setInterval(() => context.heartbeat(), 50)
-    try {
-      return await context.cancelled
-    } finally {
-      clearInterval(beat)
-    }
-  }
-
-  const begun = (calls: Calls) =>
-    vi.waitFor(() => assert.isAbove(calls.length, 0, "the sync has begun"), { timeout: 10_000, interval: 20 })
-
   it("that is cancelled ends Canceled, after its state was saved", () =>
     withWorker({ SyncActivity: untilCancelled }, async (calls) => {
       const handle = await start("RunSyncWorkflow", 7)
@@ -198,6 +210,109 @@ describe("a sync", () => {
         await begun(calls)
         await handle.cancel()
         assert.deepStrictEqual(await handle.result(), { n: 1 })
+      }
+    ))
+})
+
+describe("a run of the second contract", () => {
+  const request = { command: "sync", job_id: 7, project_id: "123", args: null }
+  const names = (calls: Calls) => calls.map((call) => call.split(" ")[0])
+  const argument = (calls: Calls, index: number) =>
+    JSON.parse(calls[index]?.replace(/^\w+ /, "") ?? "{}") as Record<string, unknown>
+  const persisted = { finished: false, saved: true, state: {}, response: "hash/state.json" }
+  const good = { PostSyncActivity: async () => persisted, PostClearActivity: async () => persisted }
+
+  it("answers with the file of its state, and works under its own id", () =>
+    withWorker(good, async (calls) => {
+      assert.deepStrictEqual(await execute("RunSyncWorkflow", { ...request, workflow_id: "sync-123-7" }), {
+        response: "hash/state.json"
+      })
+      assert.deepStrictEqual(names(calls), ["SyncActivity", "PostSyncActivity"])
+      assert.include(argument(calls, 0), { ...request, workflow_id: `w-${count}` })
+      assert.include(argument(calls, 1), { began: true, outcome: "completed" })
+    }))
+
+  it("goes through ExecuteActivity for a clear-destination, and nothing else", () =>
+    withWorker(good, async (calls) => {
+      await execute("RunSyncWorkflow", { ...request, command: "clear-destination" })
+      assert.deepStrictEqual(names(calls), ["ExecuteActivity", "PostClearActivity"])
+      const failure = await failureOf(execute("RunSyncWorkflow", { ...request, command: "drop" }))
+      assert.strictEqual((failure as ApplicationFailure).type, "InvalidRequest")
+      assert.lengthOf(calls, 2)
+    }))
+
+  it("that fails: the alert has the failure's words, and the state is saved all the same", () =>
+    withWorker({ ...good, SyncActivity: refuse("OOM", true) }, async (calls) => {
+      const failure = await failureOf(execute("RunSyncWorkflow", request))
+      assert.strictEqual(failure.message, "OOM!")
+      assert.sameMembers(names(calls) as Array<string>, [
+        "SyncActivity",
+        "SendWebhookNotificationActivity",
+        "PostSyncActivity"
+      ])
+      const alert = calls.find((call) => call.startsWith("Send")) ?? ""
+      assert.include(alert, `"JobID":7,"ProjectID":"123"`)
+      assert.include(alert, `"ErrorMessage":"OOM!"`)
+      assert.include(calls.find((call) => call.startsWith("PostSync")) ?? "", `"outcome":"failed"`)
+    }))
+
+  it("waits for its alert, but not for ever, and whatever becomes of it", () =>
+    withWorker(
+      {
+        ...good,
+        SyncActivity: refuse("OOM", true),
+        SendWebhookNotificationActivity: refuse("WebhookError", false)
+      },
+      async (calls) => {
+        assert.strictEqual((await failureOf(execute("RunSyncWorkflow", request))).message, "OOM!")
+        assert.lengthOf(
+          calls.filter((call) => call.startsWith("Send")),
+          3
+        )
+      }
+    ))
+
+  it("that fails says what else is to be known", () =>
+    withWorker(
+      {
+        ExecuteActivity: refuse("ConnectorFailed", true),
+        PostClearActivity: async () => ({ ...persisted, remark: "Schedule x stays paused." })
+      },
+      async () => {
+        const failure = await failureOf(
+          execute("RunSyncWorkflow", { ...request, command: "clear-destination" })
+        )
+        assert.strictEqual(failure.message, "ConnectorFailed! Schedule x stays paused.")
+        assert.strictEqual((failure as ApplicationFailure).type, "ConnectorFailed")
+      }
+    ))
+
+  it("hands over what the Go worker's activities have answered", () =>
+    withWorker(
+      { SyncActivity: async () => ({ response: "hash/state.json" }), PostSyncActivity: async () => null },
+      async () =>
+        assert.deepStrictEqual(await execute("RunSyncWorkflow", request), { response: "hash/state.json" })
+    ))
+
+  it("that is cancelled is asked to stop at once, alerts nobody, and tells how it went", () =>
+    withWorker({ ...good, SyncActivity: untilCancelled }, async (calls) => {
+      const handle = await start("RunSyncWorkflow", request)
+      await begun(calls)
+      await handle.cancel()
+      assert.instanceOf(await failureOf(handle.result()), CancelledFailure)
+      assert.deepStrictEqual(names(calls), ["SyncActivity", "StopActivity", "PostSyncActivity"])
+      assert.include(argument(calls, 1), { operation: "sync", jobId: 7 })
+      assert.include(argument(calls, 2), { outcome: "cancelled" })
+    }))
+
+  it("that had ended when it was asked to stop is completed", () =>
+    withWorker(
+      { ...good, SyncActivity: untilCancelled, StopActivity: async () => ({ finished: true }) },
+      async (calls) => {
+        const handle = await start("RunSyncWorkflow", request)
+        await begun(calls)
+        await handle.cancel()
+        assert.deepStrictEqual(await handle.result(), { response: "hash/state.json" })
       }
     ))
 })
