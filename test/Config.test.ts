@@ -103,6 +103,79 @@ describe("what is set", () => {
   })
 })
 
+describe("in the environment of OLake's chart", () => {
+  const chart = { OLAKE_CALLBACK_URL: "http://olake-ui:8000/internal/worker/callback" }
+  const inChart = (over: Env = {}) => {
+    const env: Env = { ...chart, ...over }
+    const result = Config.fromLookup((name) => env[name], Object.keys(env))
+    if (result instanceof ConfigProblems) throw result
+    return result
+  }
+
+  it("what is unset is as with the Go worker", () => {
+    const settings = inChart()
+    assert.include(settings.temporal, {
+      address: "temporal:7233",
+      namespace: "default",
+      taskQueue: "OLAKE_DOCKER_TASK_QUEUE"
+    })
+    assert.deepStrictEqual(settings.temporal.retention, Duration.hours(168))
+    assert.include(settings.database, {
+      host: "postgresql",
+      port: 5432,
+      name: "postgres",
+      user: "temporal",
+      runMode: "dev"
+    })
+    assert.strictEqual(Redacted.value(settings.database.password), "temporal")
+    assert.strictEqual(settings.logging.format, "console")
+    assert.strictEqual(settings.storage.logRetention, 30)
+    assert.isTrue(settings.jobs.storageProbe)
+    assert.isTrue(settings.jobs.keepUnmappedAway)
+    assert.strictEqual(settings.bareJobId, "second")
+    assert.deepStrictEqual(settings.warnings, [])
+  })
+
+  it("what is set counts", () => {
+    const settings = inChart({
+      TEMPORAL_ADDRESS: "t:1",
+      DB_HOST: "pg",
+      LOG_FORMAT: "json",
+      LOG_RETENTION_PERIOD: "7",
+      DB_CONN_MAX_LIFETIME: "300"
+    })
+    assert.strictEqual(settings.temporal.address, "t:1")
+    assert.strictEqual(settings.database.host, "pg")
+    assert.strictEqual(settings.logging.format, "json")
+    assert.strictEqual(settings.storage.logRetention, 7)
+    assert.deepStrictEqual(settings.database.connectionMaxLifetime, Duration.minutes(5))
+  })
+
+  it("namespace and queue count only with a Temporal of others, whose retention is left alone", () => {
+    const given = { TEMPORAL_NAMESPACE: "data", TEMPORAL_TASK_QUEUE: "olake" }
+    const own = inChart(given)
+    assert.include(own.temporal, { namespace: "default", taskQueue: "OLAKE_DOCKER_TASK_QUEUE" })
+    assert.lengthOf(own.warnings, 2)
+    const others = inChart({ ...given, TEMPORAL_EXTERNAL: "true" })
+    assert.include(others.temporal, { namespace: "data", taskQueue: "olake" })
+    assert.isUndefined(others.temporal.retention)
+    assert.deepStrictEqual(others.warnings, [])
+  })
+
+  it("elsewhere nothing of it holds", () => {
+    assert.strictEqual(settingsOf().bareJobId, "first")
+    assert.isUndefined(settingsOf().temporal.retention)
+    assert.isUndefined(settingsOf().storage.logRetention)
+    assert.isFalse(settingsOf().jobs.storageProbe)
+  })
+
+  it("half a pair of certificate and key is named", () => {
+    const problems = problemsOf({ TEMPORAL_TLS_CLIENT_CERT_PATH: "/tls/tls.crt" })
+    assert.lengthOf(problems, 1)
+    assert.include(problems[0], "TEMPORAL_TLS_CLIENT_KEY_PATH")
+  })
+})
+
 describe("what is wrong", () => {
   it("nothing, where all is well", () => assert.deepStrictEqual(problemsOf(), []))
 

@@ -58,8 +58,8 @@ export type DirectRequest = typeof DirectRequest.Type
 export const ClearRequest = Schema.Struct({
   ...common,
   command: Schema.Literal("clear-destination"),
-  connector_type: emptyOr(ConnectorType),
-  version: emptyOr(ConnectorVersion),
+  connector_type: emptyOr(ConnectorType).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const))),
+  version: emptyOr(ConnectorVersion).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const))),
   job_id: JobId,
   /** The file of the streams to clear; never none, for that would be all. */
   temp_path: SharedPath
@@ -70,8 +70,8 @@ export type ClearRequest = typeof ClearRequest.Type
 export const SyncRequest = Schema.Struct({
   ...common,
   command: Schema.Literal("sync"),
-  connector_type: emptyOr(ConnectorType),
-  version: emptyOr(ConnectorVersion),
+  connector_type: emptyOr(ConnectorType).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const))),
+  version: emptyOr(ConnectorVersion).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const))),
   job_id: JobId
 })
 export type SyncRequest = typeof SyncRequest.Type

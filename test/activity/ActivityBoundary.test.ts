@@ -5,10 +5,14 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
 import * as ActivityBoundary from "../../src/activity/ActivityBoundary.ts"
 import { Drain } from "../../src/activity/Drain.ts"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
+import { StorageError } from "../../src/storage/StorageError.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
 
 const environment = Layer.mergeAll(Drain.layer, testConfigLayer(), Layer.mock(SharedStorage, {}))
@@ -134,6 +138,69 @@ describe("ActivityBoundary", () => {
       failureOf(() => Effect.fail(new Refused({ message: "x".repeat(10_000) }))),
       (error) => assert.isBelow(error.message.length, 1600)
     )
+  )
+
+  it.live("has as many at work as there are turns; the others wait, and leave when the worker stops", () =>
+    Effect.gen(function* () {
+      const drain = yield* Drain
+      const turns = yield* Semaphore.make(1)
+      const { started, program } = yield* endless
+      let begun = 0
+      const counted: Program = (...given) => Effect.suspend(() => ((begun += 1), program(...given)))
+      const activity = yield* ActivityBoundary.make("Test", Request, counted, {
+        detachesOnDrain: false,
+        turns
+      })
+      const first = new MockActivityEnvironment()
+      const working = first.run(activity, good)
+      yield* started
+      const [cancelled, drained] = [new MockActivityEnvironment(), new MockActivityEnvironment()]
+      const waiting = [cancelled, drained].map((env) => rejection(env.run(activity, good)))
+      const outcomes = yield* Effect.forkChild(Effect.all(waiting, { concurrency: 2 }))
+      yield* Effect.yieldNow
+      cancelled.cancel()
+      yield* drain.begin
+      const [one, other] = yield* Fiber.join(outcomes)
+      assert.instanceOf(one, CancelledFailure)
+      assert(other instanceof ApplicationFailure)
+      assert.strictEqual(other.type, "WorkerShutdown")
+      assert.strictEqual(other.nonRetryable, false)
+      assert.strictEqual(begun, 1)
+      first.cancel()
+      yield* rejection(working)
+      // The turn is free again.
+      assert.isTrue(Option.isSome(yield* turns.withPermitsIfAvailable(1)(Effect.void)))
+    }).pipe(Effect.provide(environment))
+  )
+
+  it.live("writes what it logs into the run's directory too, and runs on where that cannot be", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      const storage = (works: boolean) =>
+        Layer.mock(SharedStorage, {
+          appendWorkerLog: (directory, lines) =>
+            works
+              ? Effect.sync(() => void written.push(directory, lines))
+              : Effect.fail(
+                  new StorageError({ operation: "write", path: "/x", reason: "ENOSPC", detail: "" })
+                )
+        })
+      const talking: Program = () => Effect.as(Effect.logWarning("something of note"), 7)
+      const make = ActivityBoundary.make("Test", Request, talking, {
+        detachesOnDrain: false,
+        logDirectory: () => "run-1"
+      })
+      for (const works of [true, false]) {
+        const activity = yield* make.pipe(
+          Effect.provide(Layer.mergeAll(Drain.layer, testConfigLayer(), storage(works)))
+        )
+        const env = new MockActivityEnvironment()
+        assert.strictEqual(yield* Effect.promise(() => env.run(activity, good)), 7)
+      }
+      assert.strictEqual(written[0], "run-1")
+      const line = JSON.parse(written[1] ?? "") as Record<string, unknown>
+      assert.include(line, { level: "warn", message: "something of note", workflowId: "test" })
+    })
   )
 
   it.live("heartbeats, and on cancel cleans up before it reports a cancellation", () =>

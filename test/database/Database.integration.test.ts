@@ -3,26 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { execFileSync } from "node:child_process"
-import * as fs from "node:fs"
 import * as path from "node:path"
 import { Postgres } from "../../dev/Postgres.ts"
 import * as Database from "../../src/database/Database.ts"
 import { temporaryFolder } from "../dev/support.ts"
+import { certify } from "../support/Certificates.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
-
-/** A CA, and a certificate of it for that host. */
-const certify = (folder: string, host: string) => {
-  const openssl = (line: string) => execFileSync("openssl", line.split(" "), { cwd: folder, stdio: "pipe" })
-  const read = (name: string) => fs.readFileSync(path.join(folder, name), "utf8")
-  openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test-ca -keyout ca.key -out ca.crt")
-  openssl("req -newkey rsa:2048 -nodes -subj /CN=server -keyout server.key -out server.csr")
-  fs.writeFileSync(path.join(folder, "names"), `subjectAltName=${host}`)
-  openssl(
-    "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.crt"
-  )
-  return { cert: read("server.crt"), key: read("server.key") }
-}
 
 type Database = NonNullable<NonNullable<Parameters<typeof testConfigLayer>[0]>["database"]>
 

@@ -100,3 +100,43 @@ describe("liftSecretKey", () => {
     assert.deepStrictEqual(Connector.liftSecretKey(args), { args, secretKey: undefined })
   })
 })
+
+describe("runs of the second contract", () => {
+  const configs = { source: "{}", destination: "{}", streams: "{}", state: "{}" }
+  const run = { args: Connector.SYNC_ARGS, jobId: 7, workflowId: "sync-123-7", configs }
+  const argsOf = (state: string, hasState = false) =>
+    Connector.requestedSync({ ...run, configs: { ...configs, state } }, undefined, hasState).args
+
+  it("a state that is none is not handed over; one that a connector of this run has left is", () => {
+    for (const empty of ["", "null", "{}", " { } "]) {
+      assert.notInclude(argsOf(empty), "--state")
+      assert.notInclude(argsOf(empty), "/mnt/config/state.json")
+      assert.include(argsOf(empty, true), "--state")
+    }
+    assert.include(argsOf(`{"a":1}`), "--state")
+    const inline = Connector.requestedSync({ ...run, args: ["sync", "--state=/x", "--y"] }, undefined, false)
+    assert.deepStrictEqual(inline.args, ["sync", "--y"])
+  })
+
+  it("what holds credentials is private, and what a connector goes on from is kept", () => {
+    const { files, secretKey } = Connector.requestedSync(run, "user-1", false)
+    const named = (name: string) => files.find((file) => file.name === name)
+    for (const name of Connector.PRIVATE_FILES) assert.isTrue(named(name)?.isPrivate)
+    assert.isTrue(named("state.json")?.keepExisting)
+    assert.strictEqual(named("user_id.txt")?.content, "user-1")
+    assert.deepStrictEqual(JSON.parse(named(".olake-run.json")?.content ?? ""), {
+      jobId: 7,
+      workflowId: "sync-123-7"
+    })
+    // The connector gets its configs decrypted: the key is none of its business.
+    assert.isUndefined(secretKey)
+  })
+
+  it("a clear knows no source", () => {
+    const { files } = Connector.requestedClear({ ...run, args: Connector.CLEAR_ARGS })
+    assert.sameMembers(
+      files.map(({ name }) => name),
+      [".olake-run.json", "destination.json", "streams.json", "state.json"]
+    )
+  })
+})

@@ -1,6 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { connectionStatus, lastErrorLine } from "../../src/olake/ConnectorOutput.ts"
+import {
+  connectionStatus,
+  errorLines,
+  lastErrorLine,
+  lastJsonObject
+} from "../../src/olake/ConnectorOutput.ts"
 
 const stdout = [
   "\u001b[90m2026-11-23T17:00:00Z\u001b[0m \u001b[32mINFO\u001b[0m starting",
@@ -59,4 +64,28 @@ describe("lastErrorLine", () => {
   it("keeps an object message readable", () =>
     assert.strictEqual(lastErrorLine(`{"level":"fatal","message":{"code":7}}`), `{"code":7}`))
   it.prop("is bounded", [Schema.String], ([text]) => (lastErrorLine(text.repeat(50)) ?? "").length <= 601)
+})
+
+describe("lastJsonObject", () => {
+  it("is the last line with an object, whatever stands around it", () => {
+    const colour = "\u001b[90m2026\u001b[0m \u001b[32mINFO\u001b[0m"
+    assert.deepStrictEqual(lastJsonObject(`{"a":1}\n${colour} {"b":2}\n\nFATAL {broken}\n`), { b: 2 })
+    for (const text of ["", "nothing", "[1]", "}{"]) assert.isUndefined(lastJsonObject(text))
+  })
+})
+
+describe("errorLines", () => {
+  it("are the last few, in their order, none twice", () => {
+    const line = (level: string, message: string) => JSON.stringify({ level, message })
+    const log = [
+      line("error", "one"),
+      line("info", "fine"),
+      line("error", "two"),
+      line("fatal", "two"),
+      line("fatal", "three")
+    ].join("\n")
+    assert.deepStrictEqual(errorLines(log, 2), ["two", "three"])
+    assert.deepStrictEqual(errorLines(log, 9), ["one", "two", "three"])
+    assert.deepStrictEqual(errorLines("all is well", 9), [])
+  })
 })
