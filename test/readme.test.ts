@@ -3,13 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { existsSync, readFileSync } from "node:fs"
 import * as path from "node:path"
 import { settingsTable } from "../src/Config.ts"
+import { CHART_RETENTION, chartDefaults } from "../src/config/Installation.ts"
 import * as library from "../src/index.ts"
 import { failureClasses, PodFailure } from "../src/kubernetes/PodFailure.ts"
 
 const root = path.resolve(import.meta.dirname, "..")
 const read = (file: string) => readFileSync(path.join(root, file), "utf8")
 
-const documents = ["README.md", "CONTRIBUTING.md", "docs/verdicts.md"]
+const documents = ["README.md", "CONTRIBUTING.md", "docs/verdicts.md", "docs/migrating.md"]
 const readme = read("README.md")
 
 const section = (title: string): string => {
@@ -128,5 +129,34 @@ describe("all documents", () => {
 
     it(`${file}: names nothing of the machine it was written on`, () =>
       assert.notMatch(text, /(?<![\w.])\/(?:work|root|home)\b/))
+  }
+})
+
+describe("docs/migrating.md", () => {
+  const text = read("docs/migrating.md")
+
+  it("has the chart's defaults", () => {
+    const shown = rowsOf(text)
+      .filter(([name = "", , more]) => /^`[A-Z_]+`$/.test(name) && more === undefined)
+      .map(([name = "", value = ""]) => [name.replaceAll("`", ""), /^`([^`]*)`/.exec(value)?.[1]])
+    assert.deepStrictEqual(Object.fromEntries(shown), {
+      ...chartDefaults,
+      TEMPORAL_RETENTION_PERIOD: CHART_RETENTION
+    })
+  })
+
+  const traps = rowsOf(text).filter(([number = ""]) => /^\d+$/.test(number))
+  it("goes through every trap", () =>
+    assert.deepStrictEqual(
+      traps.map(([number]) => Number(number)),
+      Array.from({ length: 19 }, (_, index) => index + 1)
+    ))
+
+  for (const [number, , judgement = "", , test = ""] of traps) {
+    it(`trap ${number} is judged, and its test is there`, () => {
+      assert.include(["Same", "Different"], judgement)
+      const [, file = "", title = ""] = /^(\S+) "(.+)"$/.exec(test) ?? []
+      assert.include(read(file), title)
+    })
   }
 })

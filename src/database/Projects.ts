@@ -6,13 +6,10 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as SqlClient from "effect/sql/SqlClient"
 import { WorkerConfig } from "../Config.ts"
-import { type DatabaseError, query } from "./Query.ts"
+import { type DatabaseError, query, UNDEFINED_TABLE } from "./Query.ts"
 
 /** The project of jobs that are older than projects. */
 const FIRST_PROJECT = "123"
-
-/** SQLSTATE of a table that is not there: older installations know no settings. */
-const UNDEFINED_TABLE = "42P01"
 
 export class Projects extends Context.Service<
   Projects,
@@ -34,6 +31,7 @@ export class Projects extends Context.Service<
             sql<{ readonly url: string | null }>`
               SELECT webhook_alert_url AS url FROM ${table} WHERE project_id = ${projectId || FIRST_PROJECT}`
           ).pipe(
+            // Older installations know no settings.
             Effect.catchIf(
               ({ code }) => code === UNDEFINED_TABLE,
               () => Effect.succeed([])

@@ -5,6 +5,9 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 
+/** SQLSTATE of a table that is not there. */
+export const UNDEFINED_TABLE = "42P01"
+
 export class DatabaseError extends Schema.TaggedError<DatabaseError>()("DatabaseError", {
   operation: Schema.String,
   reason: Schema.String,
@@ -14,7 +17,8 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>()("Database
   isRetryable: Schema.Boolean
 }) {
   override get message(): string {
-    return `Postgres: cannot ${this.operation}: ${this.reason}: ${this.detail}`
+    const remedy = this.code === UNDEFINED_TABLE ? ". Is RUN_MODE the same as the UI's?" : ""
+    return `Postgres: cannot ${this.operation}: ${this.reason}: ${this.detail}${remedy}`
   }
 }
 
