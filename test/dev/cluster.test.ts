@@ -59,6 +59,7 @@ describe("the probe image's program", () => {
     const message = 'password authentication failed for user "shop"'
     expect(status).toBe(1)
     expect(lines).toMatchObject([
+      { level: "debug", message: expect.stringContaining("called with: check --config") },
       { message: { type: "CONNECTION_STATUS", connectionStatus: { status: "FAILED", message } } },
       { level: "fatal", message: `failed to check: ${message}` }
     ])

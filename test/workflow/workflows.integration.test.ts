@@ -61,7 +61,14 @@ const withWorker = async <A>(overrides: Overrides, use: (calls: Calls) => Promis
     ])
   )
   const connection = env.nativeConnection
-  const worker = await Worker.create({ connection, taskQueue: QUEUE, workflowBundle: bundle, activities })
+  const worker = await Worker.create({
+    connection,
+    taskQueue: QUEUE,
+    workflowBundle: bundle,
+    activities,
+    // A cancel comes with the answer to a heartbeat.
+    maxHeartbeatThrottleInterval: "100ms"
+  })
   return await worker.runUntil(() => use(calls))
 }
 
