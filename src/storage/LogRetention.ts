@@ -12,6 +12,7 @@ import type { Files } from "./Files.ts"
 import { parseObject } from "./JsonFile.ts"
 import type { StorageError } from "./StorageError.ts"
 
+/** What a sweep goes by. */
 export interface Retention {
   /** Milliseconds since the epoch. */
   readonly now: number
@@ -20,6 +21,7 @@ export interface Retention {
   readonly isActive: (directory: string) => boolean
 }
 
+/** What a sweep did, by the names of directories. */
 export interface Swept {
   readonly removed: ReadonlyArray<string>
   /** Left with what their jobs go on from. */
@@ -41,27 +43,44 @@ interface Run {
   readonly job: string | undefined
 }
 
+const isGone = ({ reason }: StorageError): boolean => reason === "NotFound"
+
+/** One sweep over the root. What cannot be read or removed does not stop it; only the root itself does. */
 export const make = ({ fs, root, inside, attempt, read }: Files) => {
-  const modified = (target: string) =>
-    Effect.map(attempt("look at", target, fs.stat(target)), ({ mtime, type }) => ({
-      type,
-      at: Option.match(mtime, { onNone: () => 0, onSome: (date) => date.getTime() })
-    }))
+  /** Undefined where it is gone. Links are not followed: they may lead anywhere. */
+  const look = (target: string) =>
+    attempt("look at", target, fs.lstat(target)).pipe(
+      Effect.map(({ type, mtime }) => ({
+        type,
+        // Without a time it compares as neither old nor any job's latest.
+        at: Option.match(mtime, { onNone: () => Number.NaN, onSome: (date) => date.getTime() })
+      })),
+      Effect.catchIf(isGone, () => Effect.succeed(undefined))
+    )
 
-  /** Links are neither followed nor counted: they may lead anywhere. */
-  const isLink = (target: string) => Effect.isSuccess(fs.readLink(target))
-
-  const newestIn = (folder: string): Effect.Effect<number, StorageError> =>
+  /** The time of the newest file, or `own` where there is none. Links do not count. */
+  const newestIn = (folder: string, own: number): Effect.Effect<number, StorageError> =>
     Effect.gen(function* () {
-      const names = yield* attempt("list", folder, fs.readDirectory(folder))
-      let newest = names.length === 0 ? (yield* modified(folder)).at : 0
+      const names = yield* attempt("list", folder, fs.readDirectory(folder)).pipe(
+        Effect.catchIf(isGone, () => Effect.succeed([]))
+      )
+      let newest: number | undefined
       for (const name of names) {
         const target = path.join(folder, name)
-        if (yield* isLink(target)) continue
-        const { type, at } = yield* modified(target)
-        newest = Math.max(newest, type === "Directory" ? yield* newestIn(target) : at)
+        const entry = yield* look(target)
+        if (entry === undefined || entry.type === "SymbolicLink") continue
+        const at = entry.type === "Directory" ? yield* newestIn(target, entry.at) : entry.at
+        newest = Math.max(newest ?? at, at)
       }
-      return newest
+      return newest ?? own
+    })
+
+  /** When somebody last wrote there; undefined where it is no directory. */
+  const writtenAt = (name: string) =>
+    Effect.gen(function* () {
+      const target = inside(name)
+      const entry = yield* look(target)
+      return entry?.type === "Directory" ? yield* newestIn(target, entry.at) : undefined
     })
 
   /** The job that the run's own note names. */
@@ -79,11 +98,11 @@ export const make = ({ fs, root, inside, attempt, read }: Files) => {
 
   const runOf = (name: string) =>
     Effect.gen(function* () {
-      const target = inside(name)
-      if (!(WRITER.test(name) || DIRECT.test(name)) || (yield* isLink(target))) return undefined
-      if ((yield* modified(target)).type !== "Directory") return undefined
+      if (!WRITER.test(name) && !DIRECT.test(name)) return undefined
+      const newest = yield* writtenAt(name)
+      if (newest === undefined) return undefined
       const job = WRITER.test(name) ? yield* jobOf(name) : undefined
-      return { name, newest: yield* newestIn(target), job } satisfies Run
+      return { name, newest, job } satisfies Run
     })
 
   const remove = (target: string) =>
@@ -101,6 +120,7 @@ export const make = ({ fs, root, inside, attempt, read }: Files) => {
 
   return Effect.fn("LogRetention.sweep")(function* ({ now, keepFor, isActive }: Retention) {
     const before = now - Duration.toMillis(keepFor)
+    const isOld = (newest = Number.NaN): boolean => newest < before
     const removed: Array<string> = []
     const trimmed: Array<string> = []
     const failed: Array<{ directory: string; reason: string }> = []
@@ -120,18 +140,18 @@ export const make = ({ fs, root, inside, attempt, read }: Files) => {
     const latest = new Map<string, Run>()
     for (const run of runs) {
       const { job = "" } = run
-      if (job !== "" && run.newest >= (latest.get(job)?.newest ?? 0)) latest.set(job, run)
+      if (job !== "" && run.newest >= (latest.get(job)?.newest ?? -Infinity)) latest.set(job, run)
     }
     const isNeeded = (run: Run): boolean =>
       run.job !== undefined && (run.job === "" || latest.get(run.job) === run)
 
     for (const run of runs) {
-      if (run.newest >= before || isActive(run.name)) continue
+      if (!isOld(run.newest) || isActive(run.name)) continue
       yield* guarded(
         run.name,
         Effect.gen(function* () {
-          // Asked again: somebody may have come back to it.
-          if ((yield* newestIn(inside(run.name))) >= before) return
+          // Asked again: somebody may have come back to it, removed it, or put a link in its place.
+          if (!isOld(yield* writtenAt(run.name))) return
           if (isNeeded(run)) {
             const { isEmpty, isTrimmed } = yield* trim(run.name)
             if (!isEmpty && isTrimmed) trimmed.push(run.name)

@@ -3,7 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
+import { systemError } from "effect/PlatformError"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
 import * as fs from "node:fs"
@@ -30,28 +33,63 @@ const build = (root: string, tree: Tree, contents: Readonly<Record<string, strin
   }
 }
 
-const filesIn = (root: string): ReadonlyArray<string> =>
+/** All but directories; links are not followed. */
+const filesIn = (root: string, folder = ""): ReadonlyArray<string> =>
   fs
-    .readdirSync(root, { recursive: true, encoding: "utf8" })
-    .filter((file) => !fs.lstatSync(path.join(root, file)).isDirectory())
+    .readdirSync(path.join(root, folder), { withFileTypes: true })
+    .flatMap((entry) => {
+      const file = path.join(folder, entry.name)
+      return entry.isDirectory() ? filesIn(root, file) : [file]
+    })
     .toSorted()
 
-const swept = (prepare: (root: string) => void, isActive: (directory: string) => boolean = () => false) => {
+/** Calls that answer differently from the real folder's. */
+type Faults = (real: FileSystem.FileSystem) => Partial<FileSystem.FileSystem>
+
+const inStorage = <A, E>(
+  use: (root: string) => Effect.Effect<A, E, SharedStorage>,
+  faults: Faults = () => ({})
+) => {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), "olake-retention-"))
-  return Effect.gen(function* () {
-    prepare(root)
-    const storage = yield* SharedStorage
-    const result = yield* storage.sweep({ now: NOW, keepFor: Duration.days(30), isActive })
-    return { result, left: filesIn(root), folders: fs.readdirSync(root).toSorted() }
-  }).pipe(
+  const faulty = Layer.effect(
+    FileSystem.FileSystem,
+    Effect.map(FileSystem.FileSystem, (real) => ({ ...real, ...faults(real) }))
+  ).pipe(Layer.provide(NodeFileSystem.layer))
+  return Effect.suspend(() => use(root)).pipe(
     Effect.provide(
-      SharedStorage.layer.pipe(
-        Layer.provide([NodeFileSystem.layer, testConfigLayer({ storage: { path: root } })])
-      )
+      SharedStorage.layer.pipe(Layer.provide([faulty, testConfigLayer({ storage: { path: root } })]))
     ),
     Effect.ensuring(Effect.sync(() => fs.rmSync(root, { recursive: true, force: true })))
   )
 }
+
+const sweep = (isActive: (directory: string) => boolean = () => false) =>
+  Effect.flatMap(SharedStorage, (storage) =>
+    storage.sweep({ now: NOW, keepFor: Duration.days(30), isActive })
+  )
+
+const swept = (
+  prepare: (root: string) => void,
+  isActive: (directory: string, root: string) => boolean = () => false,
+  faults?: Faults
+) =>
+  inStorage(
+    (root) =>
+      Effect.gen(function* () {
+        prepare(root)
+        const result = yield* sweep((directory) => isActive(directory, root))
+        return { result, left: filesIn(root), folders: fs.readdirSync(root).toSorted() }
+      }),
+    faults
+  )
+
+const age = (target: string, days: number) => {
+  const seconds = (NOW - days * DAY) / 1000
+  fs.lutimesSync(target, seconds, seconds)
+}
+
+const refuse = (target: string, _tag: "PermissionDenied" | "NotFound") =>
+  Effect.fail(systemError({ _tag, module: "FileSystem", method: "test", pathOrDescriptor: target }))
 
 const [a, b, c] = [sha256("sync-123-7-a"), sha256("sync-123-7-b"), sha256("sync-123-8-c")]
 const RUN = ".olake-run.json"
@@ -65,13 +103,14 @@ describe("old runs", () => {
           "discover-catalog-postgres-1700000000/logs/sync_x/olake.log": 31,
           "test-connection-source-postgres-1700000000-0/output.json": 40,
           "test-connection-source-postgres-1700000000-0/logs/worker.log": 29,
+          "test-connection-postgres-1700000000/output.json": 31,
           "fetch-spec-postgres-1700000000/output.json": 31,
           "difference-123-8-1700000000/new_streams.json": 31,
           "sync-123-8-1700000000/streams.json": 31
         })
       )
       assert.deepStrictEqual(folders, ["test-connection-source-postgres-1700000000-0"])
-      assert.lengthOf(result.removed, 4)
+      assert.lengthOf(result.removed, 5)
     })
   )
 
@@ -157,6 +196,79 @@ describe("old runs", () => {
         )
       )
       assert.deepStrictEqual(result.trimmed, [a])
+    })
+  )
+
+  it.effect("that hold no file are as old as their directory, be there links or not", () =>
+    Effect.gen(function* () {
+      const [old, young, oldLinks, youngLinks] = [1, 2, 3, 4].map((n) => `fetch-spec-x-${n}`)
+      const { folders } = yield* swept((root) => {
+        for (const [name = "", days, isLinked] of [
+          [old, 31, false],
+          [young, 29, false],
+          [oldLinks, 31, true],
+          [youngLinks, 29, true]
+        ] as const) {
+          const folder = path.join(root, name)
+          fs.mkdirSync(folder)
+          if (isLinked) fs.symlinkSync("/", path.join(folder, "root"))
+          age(folder, days)
+        }
+      })
+      assert.deepStrictEqual(folders, [young, youngLinks])
+    })
+  )
+
+  it.effect("of before 1970 are a job's latest too, and none without a time is old", () =>
+    Effect.gen(function* () {
+      const tree = { [`${a}/${RUN}`]: 50, [`${a}/state.json`]: 50, "fetch-spec-x-1/timeless": 50 }
+      const { left } = yield* swept(
+        (root) => build(root, tree, { [`${a}/${RUN}`]: noted(7) }),
+        undefined,
+        (real) => ({
+          lstat: (target) =>
+            Effect.map(real.lstat(target), (info) => ({
+              ...info,
+              // `utimes` sets no time before 1970, a volume may have one.
+              mtime: target.endsWith("timeless") ? Option.none() : Option.some(new Date(-DAY))
+            }))
+        })
+      )
+      assert.sameMembers([...left], Object.keys(tree))
+    })
+  )
+
+  it.effect("that become a link during the sweep lead nowhere", () =>
+    Effect.gen(function* () {
+      const { result, left } = yield* swept(
+        (root) => build(root, { [`${a}/state.json`]: 50, "theirs/state.json": 50, "theirs/precious": 50 }),
+        (directory, root) => {
+          fs.rmSync(path.join(root, directory), { recursive: true })
+          fs.symlinkSync(path.join(root, "theirs"), path.join(root, directory))
+          return false
+        }
+      )
+      assert.deepStrictEqual(result, { removed: [], trimmed: [], failed: [] })
+      assert.deepStrictEqual([...left], [a, "theirs/precious", "theirs/state.json"].toSorted())
+    })
+  )
+
+  it.effect("whose files vanish under the sweep, as rotated logs do, are no failure", () =>
+    Effect.gen(function* () {
+      const { result } = yield* swept(
+        (root) => {
+          build(root, { "fetch-spec-x-1/a": 50, "fetch-spec-x-1/gone/a": 50 })
+          age(path.join(root, "fetch-spec-x-1/gone"), 50)
+        },
+        undefined,
+        (real) => ({
+          readDirectory: (target) =>
+            path.basename(target) === "gone"
+              ? refuse(target, "NotFound")
+              : Effect.map(real.readDirectory(target), (names) => [...names, "fetch-spec-x-2"])
+        })
+      )
+      assert.deepStrictEqual(result, { removed: ["fetch-spec-x-1"], trimmed: [], failed: [] })
     })
   )
 
