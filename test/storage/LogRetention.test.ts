@@ -199,6 +199,19 @@ describe("old runs", () => {
     })
   )
 
+  it.effect("that are trimmed are not touched again", () =>
+    inStorage((root) =>
+      Effect.gen(function* () {
+        build(root, { [`${a}/state.json`]: 50, [`${a}/streams.json`]: 40, [`${a}/stats.json`]: 40 })
+        assert.deepStrictEqual(yield* sweep(), { removed: [], trimmed: [a], failed: [] })
+        const times = () => [a, `${a}/state.json`].map((file) => fs.statSync(path.join(root, file)).ctimeMs)
+        const before = times()
+        assert.deepStrictEqual(yield* sweep(), { removed: [], trimmed: [], failed: [] })
+        assert.deepStrictEqual(times(), before)
+      })
+    )
+  )
+
   it.effect("that hold no file are as old as their directory, be there links or not", () =>
     Effect.gen(function* () {
       const [old, young, oldLinks, youngLinks] = [1, 2, 3, 4].map((n) => `fetch-spec-x-${n}`)
@@ -216,6 +229,15 @@ describe("old runs", () => {
         }
       })
       assert.deepStrictEqual(folders, [young, youngLinks])
+    })
+  )
+
+  it.effect("are kept for the whole retention, to the millisecond", () =>
+    Effect.gen(function* () {
+      const { folders } = yield* swept((root) =>
+        build(root, { "fetch-spec-x-1/a": 30, "fetch-spec-x-2/a": 30 + 1 / DAY })
+      )
+      assert.deepStrictEqual(folders, ["fetch-spec-x-1"])
     })
   )
 
@@ -238,6 +260,21 @@ describe("old runs", () => {
     })
   )
 
+  it.effect("that somebody comes back to during the sweep stay", () =>
+    Effect.gen(function* () {
+      const name = "discover-catalog-x-1"
+      const { result, left } = yield* swept(
+        (root) => build(root, { [`${name}/config.json`]: 50, [`${a}/state.json`]: 50, [`${a}/log`]: 50 }),
+        (directory, root) => {
+          build(root, { [`${directory}/${directory === a ? "log" : "config.json"}`]: 0 })
+          return false
+        }
+      )
+      assert.deepStrictEqual(result, { removed: [], trimmed: [], failed: [] })
+      assert.deepStrictEqual([...left], [`${a}/log`, `${a}/state.json`, `${name}/config.json`].toSorted())
+    })
+  )
+
   it.effect("that become a link during the sweep lead nowhere", () =>
     Effect.gen(function* () {
       const { result, left } = yield* swept(
@@ -250,6 +287,29 @@ describe("old runs", () => {
       )
       assert.deepStrictEqual(result, { removed: [], trimmed: [], failed: [] })
       assert.deepStrictEqual([...left], [a, "theirs/precious", "theirs/state.json"].toSorted())
+    })
+  )
+
+  it.effect("that cannot be read or removed are said, and the others go", () =>
+    Effect.gen(function* () {
+      const [unreadable, stuck, fine] = ["fetch-spec-x-1", "fetch-spec-x-2", "fetch-spec-x-3"] as const
+      const { result, folders } = yield* swept(
+        (root) => build(root, { [`${unreadable}/a`]: 50, [`${stuck}/a`]: 50, [`${fine}/a`]: 50 }),
+        undefined,
+        (real) => ({
+          readDirectory: (target) =>
+            target.endsWith(unreadable) ? refuse(target, "PermissionDenied") : real.readDirectory(target),
+          remove: (target, options) =>
+            target.endsWith(stuck) ? refuse(target, "PermissionDenied") : real.remove(target, options)
+        })
+      )
+      assert.deepStrictEqual(folders, [unreadable, stuck])
+      assert.deepStrictEqual(result.removed, [fine])
+      assert.deepStrictEqual(
+        result.failed.map(({ directory }) => directory),
+        [unreadable, stuck]
+      )
+      for (const { reason } of result.failed) assert.include(reason, "PermissionDenied")
     })
   )
 
@@ -272,39 +332,103 @@ describe("old runs", () => {
     })
   )
 
-  const names = [a, b, c, "telemetry", "discover-catalog-x-1", "other", "sync-1-2-3"]
-  const Age = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 60 }))
-  const Files = Schema.Array(
+  it.effect("whose job's latest cannot be read keep what it may go on from", () =>
+    Effect.gen(function* () {
+      const { result, left } = yield* swept(
+        (root) =>
+          build(
+            root,
+            { [`${a}/${RUN}`]: 50, [`${a}/state.json`]: 50, [`${b}/${RUN}`]: 40, [`${b}/state.json`]: 40 },
+            { [`${a}/${RUN}`]: noted(7), [`${b}/${RUN}`]: noted(7) }
+          ),
+        undefined,
+        (real) => ({
+          readDirectory: (target) =>
+            target.endsWith(b) ? refuse(target, "PermissionDenied") : real.readDirectory(target)
+        })
+      )
+      assert.deepStrictEqual([result.removed, result.failed.length], [[], 1])
+      assert.include(left, `${a}/state.json`)
+    })
+  )
+
+  it.effect("cannot be told where the root cannot be read", () =>
+    inStorage((root) =>
+      Effect.gen(function* () {
+        fs.rmSync(root, { recursive: true })
+        const error = yield* Effect.flip(sweep())
+        assert.strictEqual(error._tag, "StorageError")
+        assert.include(error.message, root)
+      })
+    )
+  )
+
+  const OTHERS = ["telemetry", "other", "sync-x", a.toUpperCase(), a.slice(1), `${a}0`, `x-${a}`, `${a}.bak`]
+  const RUNS = [a, b, c, "discover-catalog-x-1", "sync-1-2-3", "difference-1-2-3"]
+  const NEEDED = ["state.json", "streams.json"]
+  const Entries = Schema.Array(
     Schema.Tuple([
-      Schema.Literals(names),
-      Schema.Literals(["state.json", "streams.json", RUN, "logs/sync_x/olake.log", "stats.json"]),
-      Age,
+      Schema.Literals([...RUNS, ...RUNS, ...OTHERS]),
+      Schema.Literals([...NEEDED, RUN, "logs/sync_x/olake.log", "stats.json", "link"]),
+      Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 60 })),
       Schema.Literals([7, 8])
     ])
   )
   it.effect.prop(
     "nothing young, active or strange is ever touched, nor what a job's latest run needs",
-    [Files],
-    ([entries]) =>
+    [Entries, Schema.Literals([...RUNS, ""])],
+    ([entries, active]) =>
       Effect.gen(function* () {
-        const tree = Object.fromEntries(entries.map(([name, file, age]) => [`${name}/${file}`, age] as const))
+        const isLink = (file: string) => path.basename(file) === "link"
+        const all = Object.fromEntries(
+          entries.map(([name, file, days]) => [`${name}/${file}`, days] as const)
+        )
+        const tree = Object.fromEntries(Object.entries(all).filter(([file]) => !isLink(file)))
+        const jobs = new Map(entries.map(([name, , , job]) => [name, job]))
         const contents = Object.fromEntries(
-          entries.map(([name, , , job]) => [`${name}/${RUN}`, noted(job)] as const)
+          [...jobs].map(([name, job]) => [`${name}/${RUN}`, noted(job)] as const)
         )
-        const { left } = yield* swept(
-          (root) => build(root, tree, contents),
-          (directory) => directory === b
+        const { result, left } = yield* swept(
+          (root) => {
+            build(root, tree, contents)
+            for (const [file, days] of Object.entries(all).filter(([name]) => isLink(name))) {
+              const target = path.join(root, file)
+              fs.mkdirSync(path.dirname(target), { recursive: true })
+              // To a neighbour, so that following one would show.
+              fs.symlinkSync("../other", target)
+              age(target, days)
+              age(path.dirname(target), days)
+            }
+          },
+          (directory) => directory === active
         )
-        const youngest = (name: string) =>
-          Math.min(
-            ...Object.entries(tree).flatMap(([file, age]) => (file.startsWith(`${name}/`) ? [age] : []))
+        const youngest = (name: string) => {
+          const ages = (files: Tree) =>
+            Object.entries(files).flatMap(([file, days]) => (file.startsWith(`${name}/`) ? [days] : []))
+          const counted = ages(tree)
+          return Math.min(...(counted.length > 0 ? counted : ages(all)))
+        }
+        const jobOf = (name: string) => (`${name}/${RUN}` in tree ? jobs.get(name) : undefined)
+        const isLatest = (name: string) =>
+          [...jobs.keys()].every(
+            (rival) =>
+              !/^[0-9a-f]{64}$/.test(rival) ||
+              jobOf(rival) !== jobOf(name) ||
+              youngest(rival) > youngest(name) ||
+              rival === name
           )
-        for (const file of Object.keys(tree)) {
-          const name = file.split("/")[0] ?? ""
-          if (name === b || name === "telemetry" || name === "other" || youngest(name) < 30) {
+        for (const file of Object.keys(all)) {
+          const name = path.dirname(file).split("/")[0] ?? ""
+          const isKept = name === active || OTHERS.includes(name) || youngest(name) <= 30
+          const isWriter = /^[0-9a-f]{64}$/.test(name)
+          const isNeeded = isWriter && NEEDED.includes(path.basename(file))
+          if (isKept || (isNeeded && (jobOf(name) === undefined || isLatest(name)))) {
             assert.include(left, file)
+          } else if (!isWriter || !(isNeeded || path.basename(file) === RUN)) {
+            assert.notInclude(left, file)
           }
         }
+        assert.deepStrictEqual(result.failed, [])
       })
   )
 })
