@@ -4,6 +4,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Stream from "effect/Stream"
 
 export interface Answer {
   readonly status: number
@@ -25,24 +27,25 @@ export const make = Effect.gen(function* () {
   const client = yield* HttpClient.HttpClient
   return (url: string, body: unknown, limit: Duration.Duration): Effect.Effect<Answer, NoAnswer> =>
     client.execute(HttpClientRequest.post(url).pipe(HttpClientRequest.bodyJsonUnsafe(body))).pipe(
-      // The body is read to its end, for the connection to be free again.
-      Effect.flatMap((response) =>
-        Effect.as(response.text, {
-          status: response.status,
-          retryAfter: secondsOf(response.headers["retry-after"])
-        })
-      ),
+      // Node throws for some URLs, such as one with a broken escape in its user.
+      Effect.catchDefect(Effect.fail),
       Effect.mapError(reasonOf),
       Effect.timeoutOrElse({
         duration: limit,
         orElse: () => Effect.fail(`no answer in ${Duration.format(limit)}`)
       }),
+      Effect.tap(drained),
+      Effect.map(({ status, headers }) => ({ status, retryAfter: secondsOf(headers["retry-after"]) })),
       // A span would carry the URL.
       Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
     )
 })
 
+/** The body is kept nowhere, and must not turn an answer into none: what was posted would be posted again. */
+const drained = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<void> =>
+  Stream.runDrain(response.stream).pipe(Effect.timeout("1 second"), Effect.ignore)
+
 const secondsOf = (header: string | undefined): number | undefined =>
-  header !== undefined && /^\d{1,4}$/.test(header) ? Number(header) : undefined
+  header !== undefined && /^\d+$/.test(header) ? Number(header) : undefined
 
 export const { layerNodeHttp: layer } = NodeHttpClient
