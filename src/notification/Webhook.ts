@@ -24,32 +24,44 @@ export class WebhookError extends Schema.TaggedError<WebhookError>()("WebhookErr
   retryAfter: Schema.optionalKey(Schema.Number)
 }) {
   override get message(): string {
-    return `The alert was not sent: webhook_alert_url of the project's settings${this.host === "" ? "" : ` (host ${this.host})`}: ${this.problem}`
+    const where = this.host === "" ? "" : ` (host ${this.host})`
+    const advice = this.isPassing
+      ? `Tried ${TRIES} times. Is that host well, and can the worker reach it?`
+      : "Set the URL again in the UI."
+    return `The alert was not sent: webhook_alert_url of project settings${where}: ${this.problem}. ${advice}`
   }
   /** `send` itself has tried again. */
   readonly isRetryable = false
 }
 
+const TRIES = 4
 const LONGEST_ERROR = 2_500
 const LIMIT = Duration.seconds(10)
 const LONGEST_WAIT = 30
 
-/** Text inside back quotes that cannot end them. */
-const quoted = (text: string): string => text.replaceAll("`", "'")
+/** Text inside back quotes that cannot end them; JSON with half a character of a cut text is refused by some. */
+const quoted = (text: string): string => text.replaceAll("`", "'").toWellFormed()
+
+/** One back quote holds one line. */
+const quotedLine = (text: string): string => quoted(text).replace(/\s+/g, " ")
+
+const shortened = (text: string): string =>
+  text.length <= LONGEST_ERROR ? text : `${text.slice(0, LONGEST_ERROR - 1)}…`
 
 const time = (millis: number): string =>
   `${new Date(millis).toISOString().slice(0, 19).replace("T", " ")} UTC`
 
 const LINE = "-".repeat(43)
+const NO_ERROR = "No critical error lines found. See full logs for details."
 
 /** The Go worker's words (olake-helm, worker/utils/notifications/webhook.go): people have filters on them. */
 export const alertText = ({ jobId, jobName, error, lastRunTime }: Alert): string => {
-  const shown = quoted(error.length <= LONGEST_ERROR ? error : `${error.slice(0, LONGEST_ERROR)}…`)
+  const shown = quoted(shortened(error.trim() === "" ? NO_ERROR : error))
   return [
     "🚨 *Sync Failure Detected!* ",
     `${LINE} `,
     `• *Job ID:* \`${jobId}\` `,
-    `• *Job Name:* \`${quoted(jobName)}\` `,
+    `• *Job Name:* \`${quotedLine(jobName)}\` `,
     `• *Error:* \`\`\`${shown}\`\`\` `,
     `• *Last Run Time:* ${time(lastRunTime)} `,
     `${LINE} `,
@@ -60,7 +72,7 @@ export const alertText = ({ jobId, jobName, error, lastRunTime }: Alert): string
 /** After the server's own wish; else 1, 2 and 4 s. */
 const again = Schedule.exponential("1 second").pipe(
   Schedule.jittered,
-  Schedule.upTo({ times: 3 }),
+  Schedule.upTo({ times: TRIES - 1 }),
   Schedule.setInputType<WebhookError>(),
   Schedule.while(({ input }) => input.isPassing),
   Schedule.modifyDelay(({ input, duration }) =>
@@ -88,8 +100,9 @@ export class Webhook extends Context.Service<
           Effect.mapError((problem) => failing(problem, true))
         )
         if (status >= 200 && status < 300) return
+        const redirected = status >= 300 && status < 400 ? ", which is not followed" : ""
         return yield* failing(
-          `it answered with status ${status}`,
+          `it answered with status ${status}${redirected}`,
           status === 429 || status >= 500,
           retryAfter
         )
