@@ -109,7 +109,7 @@ export class Webhook extends Context.Service<
       })
       return Webhook.of({
         send: Effect.fnUntraced(function* (secret, alert) {
-          const given = Redacted.value(secret).trim()
+          const given = Redacted.value(secret)
           const url = URL.canParse(given) ? new URL(given) : undefined
           if (url === undefined || !/^https?:$/.test(url.protocol)) {
             return yield* new WebhookError({
