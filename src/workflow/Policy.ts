@@ -46,7 +46,8 @@ export const persist: ActivityOptions = {
 
 /** An alert: nothing waits for it longer than this, and its failure is nobody's. */
 export const alert: ActivityOptions = {
-  startToCloseTimeout: "60s",
-  scheduleToCloseTimeout: "2m",
+  // A webhook that asks for patience gets it: three times 30 s.
+  startToCloseTimeout: "150s",
+  scheduleToCloseTimeout: "5m",
   retry: { ...retry, maximumAttempts: 3 }
 }

@@ -5,6 +5,7 @@ import { createCipheriv, createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { eventually } from "../dev/support.ts"
+import { ask } from "../support/WorkerProcess.ts"
 import { ended, type Ended, execute, params, start, uniqueId } from "../support/Workflows.ts"
 import { SECRET_KEY, World } from "../support/World.ts"
 
@@ -587,6 +588,15 @@ export const requestSuite = (it: It): void => {
       const check = yield* execute("TestConnectionWorkflow", id, params(id, "probe", { scenario: "ok" }))
       succeeded(check)
       assert.deepStrictEqual(check.result, { status: "SUCCEEDED", message: "" })
+    }))
+
+  it("the probes of OLake's chart, which ask for no body (wget --spider)", () =>
+    Effect.gen(function* () {
+      const { healthPort } = yield* World
+      for (const route of ["/ready", "/health"]) {
+        const { status, body } = yield* Effect.promise(() => ask(healthPort, route, "HEAD"))
+        assert.deepStrictEqual([status, body], [200, ""])
+      }
     }))
 
   it("no secret was written to the log", () =>

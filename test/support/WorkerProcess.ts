@@ -53,11 +53,13 @@ export interface Answer {
   readonly body: string
 }
 
-export const ask = (port: number, path: string): Promise<Answer> =>
-  fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(5_000) }).then(async (response) => ({
-    status: response.status,
-    body: await response.text()
-  }))
+export const ask = (port: number, path: string, method = "GET"): Promise<Answer> =>
+  fetch(`http://127.0.0.1:${port}${path}`, { method, signal: AbortSignal.timeout(5_000) }).then(
+    async (response) => ({
+      status: response.status,
+      body: await response.text()
+    })
+  )
 
 export const untilReady = (port: number) =>
   eventually("the worker is ready", () =>
