@@ -6,6 +6,8 @@ import * as Layer from "effect/Layer"
 import * as Activities from "./activity/Activities.ts"
 import { Drain } from "./activity/Drain.ts"
 import * as Housekeeping from "./activity/Housekeeping.ts"
+import * as Orphans from "./activity/Orphans.ts"
+import * as Recovery from "./activity/Recovery.ts"
 import { WorkerConfig } from "./Config.ts"
 import * as Database from "./database/Database.ts"
 import { Decryption } from "./database/Decryption.ts"
@@ -38,7 +40,9 @@ export class Worker extends Context.Service<
     Worker,
     Effect.gen(function* () {
       const activities = yield* Activities.make
-      const services = yield* Effect.context<PodWatch | SharedStorage | WorkerConfig>()
+      const services = yield* Effect.context<
+        KubernetesClient | PodWatch | SharedStorage | TemporalClient | WorkerConfig
+      >()
       const drain = yield* Drain
       const pods = yield* PodRunner
       const { jobs } = yield* WorkerConfig
@@ -62,6 +66,8 @@ export class Worker extends Context.Service<
       const run = Effect.gen(function* () {
         yield* Effect.forkChild(checkSecrets)
         yield* Effect.forkChild(Effect.provideContext(Housekeeping.run, services))
+        yield* Effect.forkChild(Effect.provideContext(Recovery.run, services))
+        yield* Effect.forkChild(Effect.provideContext(Orphans.run, services))
         return yield* temporalWorker.run({
           onRunning: become("running"),
           onDrain: Effect.andThen(drain.begin, become("draining"))

@@ -39,6 +39,7 @@ export const postClear = Effect.fn("activity.postClear")(
   function* (request: ClearEnded, activity: ActivityRun) {
     const jobs = yield* Jobs
     const persisted = yield* endRequest(request, activity)
+    if (request.outcome === "interrupted") return persisted
     const job = yield* jobs.summary(request.job_id)
     const projectId = request.project_id || job?.projectId || "123"
     const schedule = { projectId, jobId: request.job_id }

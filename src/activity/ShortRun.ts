@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { PodFailure } from "../kubernetes/PodFailure.ts"
 import { PodRunner } from "../kubernetes/PodRunner.ts"
 import type { DiscoverParams, TestParams } from "../olake/ActivityParams.ts"
 import type { CommandLine } from "../olake/Connector.ts"
@@ -22,6 +23,23 @@ export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   }
   readonly isRetryable = false
 }
+
+/** The cluster took the Pod away; another attempt has another. */
+export class PodTaken extends Schema.TaggedError<PodTaken>()("PodTaken", { failure: PodFailure }) {
+  override get message(): string {
+    return `${this.failure.message} It is tried again.`
+  }
+  get failureType(): string {
+    return this.failure.failureType
+  }
+  readonly isRetryable = true
+}
+
+const MOST_ATTEMPTS = 4
+
+/** What took long to fail would take as long again: somebody waits for the answer. */
+const isWorthAnother = ({ retry, class: kind }: PodFailure, attempt: number): boolean =>
+  retry !== "no" && kind !== "Unschedulable" && kind !== "StartTimeout" && attempt < MOST_ATTEMPTS
 
 /** The connector ended well but left no result. */
 export class ResultMissing extends Schema.TaggedError<ResultMissing>()("ResultMissing", {
@@ -102,5 +120,8 @@ export const shortRun = Effect.fnUntraced(function* (request: ShortRequest, acti
   const exit = yield* pods
     .run(job, storage.prepare(directory, job.files))
     .pipe(Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(over) }))
+  const { failure } = exit
+  if (failure !== undefined && isWorthAnother(failure, activity.attempt))
+    return yield* new PodTaken({ failure })
   return { job, exit }
 })

@@ -51,7 +51,7 @@ export const writerRun = Effect.fnUntraced(function* (job: Job) {
   const exit = yield* pods
     .adopt(job, {
       prepare: storage.prepare(job.directory, job.files),
-      runState: temporal.runState,
+      runState: (workflowId, runId) => Effect.map(temporal.lookAt(workflowId, runId), ({ state }) => state),
       // A first attempt begins with its workflow; a later one may come when all is over.
       isCancelled: job.attempt === 1 ? Effect.succeed(false) : temporal.isCancelled(workflowId, runId)
     })

@@ -17,6 +17,7 @@ export const OPERATION_LABEL = "olake.io/operation-type"
 export const WORKFLOW_ID_ANNOTATION = "olake.io/workflow-id"
 export const RUN_ID_ANNOTATION = "olake.io/run-id"
 export const SECRET_ANNOTATION = "olake.io/secret-name"
+export const CREATED_AT_ANNOTATION = "olake.io/created-at"
 export const NAMESPACE_ANNOTATION = "olake.io/temporal-namespace"
 
 const VOLUME = "job-storage"
@@ -157,7 +158,7 @@ export const build = (
       annotations: {
         ...jobs.podAnnotations,
         "olake.io/created-by-pod": `olake.io/olake-workers/${workerPod}`,
-        "olake.io/created-at": now,
+        [CREATED_AT_ANNOTATION]: now,
         [WORKFLOW_ID_ANNOTATION]: job.run.workflowId,
         [RUN_ID_ANNOTATION]: job.run.runId,
         [NAMESPACE_ANNOTATION]: job.run.temporalNamespace,

@@ -79,7 +79,7 @@ export type SyncRequest = typeof SyncRequest.Type
 /** What ends a writer of the second contract: its request again, and how it went; the Go worker left the latter out. */
 const ended = {
   began: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
-  outcome: Schema.Literals(["completed", "failed", "cancelled", "unknown"]).pipe(
+  outcome: Schema.Literals(["completed", "failed", "cancelled", "interrupted", "unknown"]).pipe(
     Schema.withDecodingDefaultKey(Effect.succeed("unknown" as const))
   )
 }

@@ -1,5 +1,7 @@
 /** The one connection to Temporal's frontend, made when it can be had and kept for the process's life. */
-import { Client, WorkflowNotFoundError } from "@temporalio/client"
+import { ActivityNotFoundError, Client, WorkflowNotFoundError } from "@temporalio/client"
+import { ApplicationFailure } from "@temporalio/common"
+import { optionalTsToMs } from "@temporalio/common/lib/time.js"
 import { NativeConnection } from "@temporalio/worker"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -26,7 +28,33 @@ export class TemporalUnavailable extends Schema.TaggedError<TemporalUnavailable>
 const untilThere = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])
 
 /** temporal.api.enums.v1.PendingActivityState */
+const SCHEDULED = 1
 const CANCEL_REQUESTED = 3
+
+/** An attempt of an activity that a worker has taken. Times in milliseconds since the epoch; zero for never. */
+export interface Attempt {
+  readonly activityId: string
+  readonly type: string
+  /** The worker's, as it names itself. */
+  readonly identity: string
+  readonly startedAt: number
+  readonly heardAt: number
+}
+
+/** `unknown` where Temporal has no such run: long over, or another Temporal's. */
+export type RunState =
+  | { readonly state: "open" | "unknown" }
+  /** In milliseconds since the epoch. */
+  | { readonly state: "closed"; readonly closedAt: number }
+
+const workerLost = (): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: "WorkerLost",
+    message: "The worker that waited for the Pod is gone; another one takes over.",
+    nextRetryDelay: 50
+  })
+
+const millisOf = (time: Parameters<typeof optionalTsToMs>[0]): number => optionalTsToMs(time) ?? 0
 
 export class TemporalClient extends Context.Service<
   TemporalClient,
@@ -38,10 +66,18 @@ export class TemporalClient extends Context.Service<
     /** One call of the client, bounded by five seconds; its failure is the SDK's own. */
     readonly call: <A>(run: (client: Client) => Promise<A>) => Effect.Effect<A, unknown>
     /** Whether that run still goes on; without a run id, the workflow's latest. */
-    readonly runState: (
+    readonly lookAt: (workflowId: string, runId: string) => Effect.Effect<RunState, TemporalUnavailable>
+    /** Attempts of the run's activities that some worker has taken; none where there is no such run. */
+    readonly attempts: (
       workflowId: string,
       runId: string
-    ) => Effect.Effect<"open" | "closed" | "unknown", TemporalUnavailable>
+    ) => Effect.Effect<ReadonlyArray<Attempt>, TemporalUnavailable>
+    /** Fails such an attempt in its worker's stead, so that the activity is handed out again at once. */
+    readonly failAttempt: (
+      workflowId: string,
+      runId: string,
+      activityId: string
+    ) => Effect.Effect<void, TemporalUnavailable>
     /** Whether one of the run's activities has been asked to end. */
     readonly isCancelled: (workflowId: string, runId: string) => Effect.Effect<boolean, TemporalUnavailable>
   }
@@ -107,11 +143,39 @@ export class TemporalClient extends Context.Service<
           it.workflowService.describeNamespace({ namespace: temporal.namespace })
         ).pipe(Effect.timeout("2 seconds"), Effect.exit, Effect.map(Exit.isSuccess)),
         call,
-        runState: (workflowId, runId) =>
-          Effect.map(describe(workflowId, runId), (run) => {
-            if (run === undefined) return "unknown"
-            return run.status.name === "RUNNING" || run.status.name === "PAUSED" ? "open" : "closed"
+        lookAt: (workflowId, runId) =>
+          Effect.map(describe(workflowId, runId), (run): RunState => {
+            if (run === undefined) return { state: "unknown" }
+            const isOpen = run.status.name === "RUNNING" || run.status.name === "PAUSED"
+            return isOpen ? { state: "open" } : { state: "closed", closedAt: run.closeTime?.getTime() ?? 0 }
           }),
+        attempts: (workflowId, runId) =>
+          Effect.map(describe(workflowId, runId), (run) =>
+            (run?.raw.pendingActivities ?? []).flatMap((activity) =>
+              Number(activity.state) === SCHEDULED
+                ? []
+                : [
+                    {
+                      activityId: activity.activityId ?? "",
+                      type: activity.activityType?.name ?? "",
+                      identity: activity.lastWorkerIdentity ?? "",
+                      startedAt: millisOf(activity.lastStartedTime),
+                      heardAt: millisOf(activity.lastHeartbeatTime)
+                    }
+                  ]
+            )
+          ),
+        failAttempt: (workflowId, runId, activityId) =>
+          call((client) =>
+            client.activity.fail({ workflowId, activityId, ...(runId === "" ? {} : { runId }) }, workerLost())
+          ).pipe(
+            // Somebody was faster.
+            Effect.catchIf(
+              (cause) => cause instanceof ActivityNotFoundError,
+              () => Effect.void
+            ),
+            Effect.mapError((cause) => unavailable(`fail ${activityId} of ${workflowId}`)(textOf(cause)))
+          ),
         isCancelled: (workflowId, runId) =>
           Effect.map(describe(workflowId, runId), (run) =>
             (run?.raw.pendingActivities ?? []).some(({ state }) => Number(state) === CANCEL_REQUESTED)

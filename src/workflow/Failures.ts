@@ -1,6 +1,7 @@
 /** What a workflow reads in an activity's failure. */
 import { ActivityFailure, ApplicationFailure, TemporalFailure } from "@temporalio/workflow"
-import type { FailureClass } from "../kubernetes/PodFailure.ts"
+import type { FailureClass, Retry } from "../kubernetes/PodFailure.ts"
+import { infra } from "./Policy.ts"
 
 const applicationCause = (error: unknown): ApplicationFailure | undefined =>
   error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause : undefined
@@ -21,27 +22,38 @@ export const combined = (failure: unknown, besides: string): ApplicationFailure 
     nonRetryable: true
   })
 
-/** Verdicts on a Pod: such a run had one, and with it a directory. */
+/**
+ * Verdicts on a Pod, and whether a new one may do better: `infra` where the cluster took it away, `once` where it probably
+ * did. The same as `retry` in PodFailure.ts.
+ */
 const OF_POD = {
-  ConnectorFailed: true,
-  OOM: true,
-  StorageLimit: true,
-  ImageUnpullable: true,
-  BadConfig: true,
-  Deadline: true,
-  Unschedulable: true,
-  StartTimeout: true,
-  Evicted: true,
-  Preempted: true,
-  NodeShutdown: true,
-  NodeLost: true,
-  AdmissionRejected: true,
-  Interrupted: true,
-  Killed: true,
-  DeletedExternally: true,
-  Stopped: true
-} satisfies Record<FailureClass, true>
+  ConnectorFailed: "no",
+  OOM: "no",
+  StorageLimit: "no",
+  ImageUnpullable: "no",
+  BadConfig: "no",
+  Deadline: "no",
+  Unschedulable: "infra",
+  StartTimeout: "infra",
+  Evicted: "infra",
+  Preempted: "infra",
+  NodeShutdown: "infra",
+  NodeLost: "infra",
+  AdmissionRejected: "infra",
+  Interrupted: "infra",
+  Killed: "infra-once",
+  DeletedExternally: "infra-once",
+  Stopped: "no"
+} as const satisfies { readonly [K in FailureClass]: Retry }
+
+/** Whether the run may have a new Pod: by what became of those before. */
+export const mayHaveNewPod = (failures: ReadonlyArray<string>): boolean => {
+  const last = failures.at(-1) ?? ""
+  const retry: Retry = Object.hasOwn(OF_POD, last) ? OF_POD[last as FailureClass] : "no" // SAFETY: a key of that very object
+  if (failures.length > infra.budget || retry === "no") return false
+  return retry === "infra" || failures.filter((failure) => failure === last).length === 1
+}
 
 /** Whether the run surely has a directory: one that is missing then is the storage's trouble. */
 export const began = (failure: unknown, cancelled: boolean): boolean =>
-  failure === undefined || (!cancelled && typeOf(failure) in OF_POD)
+  failure === undefined || (!cancelled && Object.hasOwn(OF_POD, typeOf(failure)))

@@ -44,6 +44,13 @@ export const persist: ActivityOptions = {
   retry: { ...retry, maximumInterval: "60s" }
 }
 
+/** New Pods for a run whose Pod the cluster took away; apart from Temporal's own attempts. */
+export const infra = { budget: 5, firstPause: 10_000, longestPause: 300_000 }
+
+/** Before the nth of them, in milliseconds: 10 s doubling to 5 min. */
+export const pauseBefore = (nth: number): number =>
+  Math.min(infra.firstPause * 2 ** (nth - 1), infra.longestPause)
+
 /** An alert: nothing waits for it longer than this, and its failure is nobody's. */
 export const alert: ActivityOptions = {
   // A webhook that asks for patience gets it: three times 30 s.

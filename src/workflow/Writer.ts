@@ -1,9 +1,11 @@
 /** The run of a writer, a sync or a clear-destination: waits for its Pod, then ends it and saves what it has reached. */
-import { CancellationScope, CancelledFailure, patched } from "@temporalio/workflow"
+import { CancellationScope, CancelledFailure, patched, sleep } from "@temporalio/workflow"
 import type { Persisted } from "../activity/Persist.ts"
-import { began, combined, textOf, typeOf } from "./Failures.ts"
+import { began, combined, mayHaveNewPod, textOf, typeOf } from "./Failures.ts"
+import { pauseBefore } from "./Policy.ts"
 
-export type Outcome = "completed" | "failed" | "cancelled"
+/** `interrupted`: the cluster took the Pod away, and the run goes on with a new one. */
+export type Outcome = "completed" | "failed" | "cancelled" | "interrupted"
 
 export interface Steps<A> {
   /** Waits for the writer's Pod. */
@@ -39,6 +41,26 @@ const stopOnCancel = (stop: Steps<unknown>["stop"]) => {
   return { isFinished: () => finished, giveUp: () => inner.cancel() }
 }
 
+/**
+ * Waits for the run's Pod, and for another where the cluster took that one away: what it had reached is saved first, and
+ * the next goes on from there. The budget stands in the run's history, apart from Temporal's attempts.
+ */
+const workThrough = async <A>(work: Steps<A>["work"], persist: Steps<A>["persist"]) => {
+  const failures: Array<string> = []
+  while (true) {
+    const { value: worked, error: failure } = await settled(work())
+    if (failure === undefined) return { worked, failure, failures }
+    failures.push(typeOf(failure))
+    const isOver = CancellationScope.current().consideredCancelled || !mayHaveNewPod(failures)
+    if (isOver || !patched("new-pod")) return { worked, failure, failures }
+    // A state that is none is not saved: then the next goes on from the last good one.
+    const between = await nonCancellable(() => settled(persist(true, "interrupted")))
+    if (between.value?.finished === true) return { worked, failure: undefined, failures }
+    const { error: cancelled } = await settled(sleep(pauseBefore(failures.length)))
+    if (cancelled !== undefined) return { worked, failure, failures }
+  }
+}
+
 export const runWriter = async <A>({
   work,
   stop,
@@ -46,7 +68,7 @@ export const runWriter = async <A>({
   alert
 }: Steps<A>): Promise<{ readonly worked: A | undefined; readonly persisted: Persisted | null }> => {
   const stopping = stopOnCancel(stop)
-  const { value: worked, error: failure } = await settled(work())
+  const { worked, failure, failures } = await workThrough(work, persist)
   stopping.giveUp()
   if (typeOf(failure) === "InvalidRequest") throw failure
   // By scope, not by the error's class: between two attempts, or without a worker, a cancel looks otherwise.
@@ -55,7 +77,7 @@ export const runWriter = async <A>({
   const outcome = failure === undefined ? "completed" : cancelled ? "cancelled" : "failed"
   const persisted = await nonCancellable(async () => {
     // Both in one workflow task, the alert first, as the Go worker orders them.
-    const alerting = isFailure ? alertedOf(alert(textOf(failure))) : undefined
+    const alerting = isFailure ? alertedOf(alert(withPods(failure, failures))) : undefined
     const result = await settled(persist(began(failure, cancelled), outcome))
     if (alerting?.isPending() === true && patched("await-alert")) await alerting.done
     return result
@@ -65,7 +87,7 @@ export const runWriter = async <A>({
   if (cancelled && !finished) throw new CancelledFailure(cancelledText(persisted))
   if (persisted.error !== undefined)
     throw isFailure ? combined(failure, besides(persisted.error)) : persisted.error
-  if (!finished) throw withRemark(failure, persisted.value?.remark)
+  if (!finished) throw withRemarks(failure, [podsBefore(failures), persisted.value?.remark])
   return { worked, persisted: persisted.value ?? null }
 }
 
@@ -85,5 +107,14 @@ const cancelledText = ({ value, error }: { readonly value?: Persisted | null; re
     ...(value?.remark ? [value.remark] : [])
   ].join(" ")
 
-const withRemark = (failure: unknown, remark: string | undefined): unknown =>
-  remark === undefined || remark === "" ? failure : combined(failure, remark)
+const withRemarks = (failure: unknown, remarks: ReadonlyArray<string | undefined>): unknown => {
+  const said = remarks.filter((remark) => remark !== undefined && remark !== "")
+  return said.length === 0 ? failure : combined(failure, said.join(" "))
+}
+
+/** What became of the run's Pods before its last. */
+const podsBefore = (failures: ReadonlyArray<string>): string =>
+  failures.length < 2 ? "" : `Pods of this run before it: ${failures.slice(0, -1).join(", ")}.`
+
+const withPods = (failure: unknown, failures: ReadonlyArray<string>): string =>
+  [textOf(failure), podsBefore(failures)].join(" ").trim()

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import { TestClock } from "effect/testing"
 import { discover } from "../../src/activity/Discover.ts"
 import { test } from "../../src/activity/Test.ts"
-import { PodFailure } from "../../src/kubernetes/PodFailure.ts"
+import { type FailureClass, PodFailure } from "../../src/kubernetes/PodFailure.ts"
 import type { PodExit } from "../../src/kubernetes/PodEnd.ts"
 import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
 import type { Job } from "../../src/olake/Job.ts"
@@ -140,9 +140,28 @@ describe("a test's answer", () => {
     Effect.gen(function* () {
       const evicted = exit({ failure: new PodFailure({ class: "Evicted", pod: "p" }) })
       const error = yield* Effect.flip(answer({ log: status, pod: Effect.succeed(evicted) }))
-      assert(error._tag === "PodFailure")
-      assert.strictEqual(error.class, "Evicted")
+      assert(error._tag === "PodTaken")
+      assert.strictEqual(error.failureType, "Evicted")
+      assert.isTrue(error.isRetryable)
     })
+  )
+
+  it.effect(
+    "is asked for again where the cluster took the Pod, but not for ever, nor after a long wait",
+    () =>
+      Effect.gen(function* () {
+        const attempt = (kind: FailureClass, number: number) => {
+          const pod = Effect.succeed(exit({ failure: new PodFailure({ class: kind, pod: "p" }) }))
+          return Effect.flip(
+            test(params, { ...activity, attempt: number }).pipe(Effect.provide(world({ pod })))
+          )
+        }
+        assert.isTrue((yield* attempt("Preempted", 3)).isRetryable)
+        assert.isFalse((yield* attempt("Preempted", 4)).isRetryable)
+        for (const kind of ["Unschedulable", "StartTimeout", "OOM", "ConnectorFailed"] as const) {
+          assert.isFalse((yield* attempt(kind, 1)).isRetryable)
+        }
+      })
   )
 })
 

@@ -28,6 +28,51 @@ describe.skipIf(!access.available)("a takeover from the Go worker on a real clus
   )
 })
 
+describe("a death of the worker", () => {
+  layer(localWorld("chart"), { timeout: "60 seconds", excludeTestServices: true })((it) => {
+    it.effect(
+      "three times in one sync: each next worker takes over at once, long before Temporal would; one Pod, one result",
+      () =>
+        Effect.gen(function* () {
+          const { worker, env, storage, tables, healthPort } = yield* World
+          const row = { version: "v0.0.0-dev", config: `{"scenario":"sleep","seconds":25}` }
+          const jobId = yield* tables.insertJob({
+            source: yield* tables.insertSource({ type: "probe", ...row }),
+            destination: yield* tables.insertDestination({ type: "jsonl", ...row }),
+            streams: "{}"
+          })
+          const id = uniqueId(`sync-123-${jobId}`)
+          const folder = path.join(storage, createHash("sha256").update(id).digest("hex"))
+          const state = path.join(folder, "state.json")
+          yield* start("RunSyncWorkflow", id, { command: "sync", job_id: jobId, workflow_id: id })
+          yield* eventually("the connector has begun", () =>
+            fs.existsSync(state) && fs.readFileSync(state, "utf8").includes("0/1") ? true : undefined
+          )
+          let current = worker
+          // The last one under another name, as a Deployment's next Pod has.
+          for (const POD_NAME of ["worker-0", "worker-0", "worker-9"]) {
+            yield* current.signal("SIGKILL")
+            yield* current.exited
+            const next = yield* startWorker({ ...env, POD_NAME })
+            yield* untilReady(healthPort)
+            yield* eventually("the Pod is taken over", () =>
+              next.output().includes("Pod of this run found") ? true : undefined
+            )
+            current = next
+          }
+          const run = yield* ended(id)
+          assert.strictEqual(run.status, "COMPLETED", run.message)
+          assert.include(yield* tables.jobState(jobId), "0/3")
+          assert.lengthOf(
+            fs.readdirSync(path.join(folder, "logs")).filter((name) => name.startsWith("sync_")),
+            1
+          )
+        }),
+      90_000
+    )
+  })
+})
+
 describe("a stop of the worker", () => {
   layer(localWorld(), { timeout: "60 seconds", excludeTestServices: true })((it) => {
     it.effect(

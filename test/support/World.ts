@@ -26,6 +26,8 @@ const PROBE = fileURLToPath(new URL("../../dev/cluster/probe.sh", import.meta.ur
 interface Platform {
   readonly env: Readonly<Record<string, string>>
   readonly create: (pod: unknown) => Promise<void>
+  /** Deletes a Pod, as a user with kubectl does. */
+  readonly remove: (pod: string) => Promise<void>
   readonly pods: () => Promise<ReadonlyArray<string>>
   /** The Pods and Secrets themselves, as the API has them. */
   readonly objects: () => Promise<string>
@@ -109,7 +111,7 @@ const make = (storage: string, platform: Platform, installation: Installation) =
   })
 
 /** A call of the Pods' API below the namespace. */
-type Api = (method: "GET" | "POST", kind: string, body?: unknown) => Promise<string>
+type Api = (method: "GET" | "POST" | "DELETE", kind: string, body?: unknown) => Promise<string>
 
 const namesOf = (list: string): ReadonlyArray<string> => {
   const { items } = JSON.parse(list) as {
@@ -118,9 +120,12 @@ const namesOf = (list: string): ReadonlyArray<string> => {
   return items.map(({ metadata }) => metadata.name)
 }
 
-const using = (api: Api): Pick<Platform, "create" | "objects" | "pods" | "secrets"> => ({
+const using = (api: Api): Pick<Platform, "create" | "objects" | "pods" | "remove" | "secrets"> => ({
   create: async (pod) => {
     await api("POST", "pods", pod)
+  },
+  remove: async (pod) => {
+    await api("DELETE", `pods/${pod}`)
   },
   objects: () => api("GET", "pods"),
   pods: () => api("GET", "pods").then(namesOf),

@@ -221,6 +221,112 @@ describe("a sync", () => {
     ))
 })
 
+describe("a sync whose Pod the cluster takes away", () => {
+  /** Fails with these one after the other, then succeeds. */
+  const failing = (types: ReadonlyArray<string>) => {
+    let attempts = 0
+    const SyncActivity = () => {
+      const type = types[attempts]
+      attempts += 1
+      return type === undefined ? Promise.resolve({ pod: "p" }) : refuse(type, true)()
+    }
+    return { SyncActivity, attempts: () => attempts }
+  }
+  const outcomes = (calls: Calls) =>
+    calls.filter((call) => call.startsWith("PostSync")).map((call) => /"outcome":"(\w+)"/.exec(call)?.[1])
+  const request = { command: "sync", job_id: 7, project_id: "123" }
+
+  it("gets another, which goes on from what was saved; nobody is alerted", async () => {
+    const { SyncActivity, attempts } = failing([
+      "Evicted",
+      "Preempted",
+      "NodeShutdown",
+      "Interrupted",
+      "Evicted"
+    ])
+    await withWorker({ SyncActivity }, async (calls) => {
+      const began = await env.currentTimeMs()
+      await execute("RunSyncWorkflow", request)
+      assert.strictEqual(attempts(), 6)
+      assert.deepStrictEqual(outcomes(calls), [
+        ...Array.from({ length: 5 }, () => "interrupted"),
+        "completed"
+      ])
+      assert.isEmpty(calls.filter((call) => call.startsWith("Send")))
+      // 10, 20, 40, 80 and 160 s.
+      assert.isAtLeast((await env.currentTimeMs()) - began, 310_000)
+    })
+  })
+
+  it("has a budget for that; then the failure tells of them all", async () => {
+    const { SyncActivity, attempts } = failing(Array.from({ length: 9 }, () => "Evicted"))
+    await withWorker({ SyncActivity }, async (calls) => {
+      const failure = await failureOf(execute("RunSyncWorkflow", request))
+      assert.strictEqual(attempts(), 6)
+      assert.strictEqual((failure as ApplicationFailure).type, "Evicted")
+      assert.include(
+        failure.message,
+        "Pods of this run before it: Evicted, Evicted, Evicted, Evicted, Evicted."
+      )
+      assert.lengthOf(
+        calls.filter((call) => call.startsWith("Send")),
+        1
+      )
+    })
+  })
+
+  it("gets one only, where it is merely probable that the cluster did it", async () => {
+    const { SyncActivity, attempts } = failing(["Killed", "Killed", "Killed"])
+    await withWorker({ SyncActivity }, async () => {
+      assert.strictEqual(
+        (await failureOf(execute("RunSyncWorkflow", request))).message.slice(0, 7),
+        "Killed!"
+      )
+      assert.strictEqual(attempts(), 2)
+    })
+  })
+
+  it("is not repeated for what the connector did", async () => {
+    for (const type of ["ConnectorFailed", "OOM", "ImageUnpullable", "Deadline", "InvalidJob"]) {
+      const { SyncActivity, attempts } = failing([type, type])
+      await withWorker({ SyncActivity }, async () => {
+        await failureOf(execute("RunSyncWorkflow", 7))
+        assert.strictEqual(attempts(), 1)
+      })
+    }
+  })
+
+  it("goes on from the last good state where the one left is broken", async () => {
+    const { SyncActivity, attempts } = failing(["Evicted"])
+    let saved = 0
+    await withWorker(
+      {
+        SyncActivity,
+        PostSyncActivity: () =>
+          (saved += 1) === 1
+            ? refuse("InvalidState", true)()
+            : Promise.resolve({ saved: true, state: { n: 1 } })
+      },
+      async () => {
+        assert.deepStrictEqual(await execute("RunSyncWorkflow", 7), { n: 1 })
+        assert.strictEqual(attempts(), 2)
+      }
+    )
+  })
+
+  it("is Canceled at once where it is cancelled between two Pods", async () => {
+    const { SyncActivity, attempts } = failing(["Evicted", "Evicted"])
+    await withWorker({ SyncActivity }, async (calls) => {
+      const handle = await start("RunSyncWorkflow", request)
+      await vi.waitFor(() => assert.deepStrictEqual(outcomes(calls), ["interrupted"]), { timeout: 10_000 })
+      await handle.cancel()
+      assert.instanceOf(await failureOf(handle.result()), CancelledFailure)
+      assert.strictEqual(attempts(), 1)
+      assert.deepStrictEqual(outcomes(calls), ["interrupted", "cancelled"])
+    })
+  })
+})
+
 describe("a run of the second contract", () => {
   const request = { command: "sync", job_id: 7, project_id: "123", args: null }
   const names = (calls: Calls) => calls.map((call) => call.split(" ")[0])

@@ -1,0 +1,83 @@
+/**
+ * Removes Pods whose run is long over: a workflow that was terminated tells no activity, and its Pod would write on. Each
+ * worker sweeps; a Pod is deleted by its uid, so that two sweeps do no more than one.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { WorkerConfig } from "../Config.ts"
+import { KubernetesClient } from "../kubernetes/KubernetesClient.ts"
+import {
+  CREATED_AT_ANNOTATION,
+  NAMESPACE_ANNOTATION,
+  RUN_ID_ANNOTATION,
+  WORKFLOW_ID_ANNOTATION
+} from "../kubernetes/PodSpec.ts"
+import type { PodView } from "../kubernetes/PodView.ts"
+import { PodWatch } from "../kubernetes/PodWatch.ts"
+import { TemporalClient } from "../temporal/TemporalClient.ts"
+
+const PERIOD = "5 minutes"
+/** A run's own end removes its Pod; this long after, nobody does any more. */
+const GRACE = Duration.toMillis("15 minutes")
+/** A run that Temporal has forgotten was over for as long as Temporal keeps runs: a day at least. */
+const FORGOTTEN = Duration.toMillis("24 hours")
+
+/** Whether so many runs are unknown that it is rather the wrong Temporal. */
+const isWrongTemporal = (unknown: number, all: number): boolean => unknown > 2 && unknown * 2 > all
+
+const ageOf = ({ annotations }: PodView, now: number): number => {
+  const created = Date.parse(annotations[CREATED_AT_ANNOTATION] ?? "")
+  return Number.isNaN(created) ? 0 : now - created
+}
+
+export const sweep = Effect.fn("orphans.sweep")(function* () {
+  const { temporal } = yield* WorkerConfig
+  const client = yield* TemporalClient
+  const kubernetes = yield* KubernetesClient
+  const watch = yield* PodWatch
+  yield* watch.synced
+  const pods: Array<PodView> = []
+  yield* watch.find((view) => {
+    if (view.annotations[NAMESPACE_ANNOTATION] === temporal.namespace) pods.push(view)
+    return false
+  })
+  const now = yield* Clock.currentTimeMillis
+  const looked = yield* Effect.forEach(
+    pods,
+    (pod) =>
+      client
+        .lookAt(pod.annotations[WORKFLOW_ID_ANNOTATION] ?? "", pod.annotations[RUN_ID_ANNOTATION] ?? "")
+        .pipe(Effect.map((run) => ({ pod, run }))),
+    { concurrency: 5 }
+  )
+  const unknown = looked.filter(({ run }) => run.state === "unknown")
+  const tripped = isWrongTemporal(unknown.length, looked.length)
+  if (tripped) {
+    yield* Effect.logWarning(
+      `Temporal knows nothing of ${unknown.length} of ${looked.length} Pods' runs: is it the right one? None of these is removed`
+    )
+  }
+  const orphans = looked.filter(({ pod, run }) =>
+    run.state === "unknown"
+      ? !tripped && ageOf(pod, now) > FORGOTTEN
+      : run.state === "closed" && now - run.closedAt > GRACE
+  )
+  for (const { pod } of orphans) {
+    yield* kubernetes.deletePod(pod.name, pod.uid)
+    yield* Effect.logWarning(
+      `Pod ${pod.name} was left by an ended run (workflow ${pod.annotations[WORKFLOW_ID_ANNOTATION]}): removed`
+    )
+  }
+})
+
+export const run = Effect.gen(function* () {
+  const once = sweep().pipe(
+    Effect.catch(({ message }) => Effect.logWarning(`Pods of ended runs were not looked for: ${message}`)),
+    Effect.catchDefect((defect) => Effect.logError("the sweep of Pods met a bug", defect))
+  )
+  while (true) {
+    yield* Effect.sleep(PERIOD)
+    yield* once
+  }
+})
