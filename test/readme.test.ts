@@ -10,7 +10,13 @@ import { failureClasses, PodFailure } from "../src/kubernetes/PodFailure.ts"
 const root = path.resolve(import.meta.dirname, "..")
 const read = (file: string) => readFileSync(path.join(root, file), "utf8")
 
-const documents = ["README.md", "CONTRIBUTING.md", "docs/verdicts.md", "docs/migrating.md"]
+const documents = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "docs/verdicts.md",
+  "docs/migrating.md",
+  "docs/reliability.md"
+]
 const readme = read("README.md")
 
 const section = (title: string): string => {
@@ -155,6 +161,20 @@ describe("docs/migrating.md", () => {
   for (const [number, , judgement = "", , test = ""] of traps) {
     it(`trap ${number} is judged, and its test is there`, () => {
       assert.include(["Same", "Different"], judgement)
+      const [, file = "", title = ""] = /^(\S+) "(.+)"$/.exec(test) ?? []
+      assert.include(read(file), title)
+    })
+  }
+})
+
+describe("docs/reliability.md", () => {
+  const faults = rowsOf(read("docs/reliability.md")).filter(([fault]) => fault !== "Fault" && fault !== "---")
+
+  it("has many", () => assert.isAbove(faults.length, 35))
+
+  for (const [fault = "", , test = ""] of faults) {
+    it(`${fault}: its test is there, or it says that there is none`, () => {
+      if (test.startsWith("not tested")) return
       const [, file = "", title = ""] = /^(\S+) "(.+)"$/.exec(test) ?? []
       assert.include(read(file), title)
     })

@@ -3,19 +3,24 @@ import { Client, Connection } from "@temporalio/client"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { join } from "node:path"
-import { olakeTables } from "../OlakeTables.ts"
+import { olakeTables, type TablesVersion } from "../OlakeTables.ts"
 import { sqlLayer } from "../shop.ts"
 import { TemporalServer } from "../TemporalServer.ts"
 import * as SqlClient from "effect/sql/SqlClient"
 import { place, type Place, temporaryFolder } from "../ClusterPlace.ts"
 import { workerEnv } from "../WorkerEnv.ts"
 import { type PodWatcher, watchPods } from "./PodTimes.ts"
-import { startWorker } from "./Worker.ts"
+import { type Env, startWorker } from "./Worker.ts"
 
 export const TASK_QUEUE = "olake-bench"
 
 export interface World extends Place {
   readonly client: Client
+  readonly taskQueue: string
+  /** A worker's, without a name and a health port of its own. */
+  readonly env: Env
+  /** The job's state as Postgres prints it. */
+  readonly stateOf: (jobId: number) => Promise<string>
   readonly pods: PodWatcher
   /** A new job whose source behaves as the probe's scenario says. */
   readonly newJob: (config: Readonly<Record<string, unknown>>) => Promise<number>
@@ -30,16 +35,17 @@ export interface WorldOptions {
   readonly root: string
   /** Where the worker's output goes; nowhere that lasts, by default. */
   readonly workerLog: string | undefined
+  readonly tables?: TablesVersion
 }
 
-export const makeWorld = ({ root, workerLog }: WorldOptions) =>
+export const makeWorld = ({ root, workerLog, tables: version = "v1" }: WorldOptions) =>
   Effect.gen(function* () {
     const temporal = yield* TemporalServer
     const here = yield* place("olake-bench")
     const logFile = workerLog ?? join(yield* temporaryFolder("olake-bench"), "worker.log")
     const pods = yield* watchPods(here)
     const services = yield* Layer.build(sqlLayer())
-    const tables = yield* olakeTables("dev", "v1").pipe(Effect.provide(services))
+    const tables = yield* olakeTables("dev", version).pipe(Effect.provide(services))
     const destination = yield* tables.insertDestination({ type: "parquet", version: "", config: "{}" })
     const connection = yield* Effect.acquireRelease(
       Effect.promise(() => Connection.connect({ address: temporal.address })),
@@ -74,6 +80,9 @@ export const makeWorld = ({ root, workerLog }: WorldOptions) =>
     const world: World = {
       ...here,
       client: new Client({ connection }),
+      taskQueue: TASK_QUEUE,
+      env,
+      stateOf: (jobId) => Effect.runPromise(tables.jobState(jobId)).then((state) => state ?? ""),
       pods,
       newJob: (config) => Effect.runPromise(newJob(config)),
       savedAt: (jobId) => Effect.runPromise(savedAt(jobId)),

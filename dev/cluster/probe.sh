@@ -128,6 +128,30 @@ case $scenario in
     wait $!
     write_state 0/3
     ;;
+  count)
+    # Counts on from its state. Each step stands in writers.log with the machine's clock, for whoever looks for second
+    # writers and for steps that were lost.
+    counter=$(sed -n 's/.*"counter":\([0-9]*\).*/\1/p' "$folder/state.json")
+    counter=${counter:-0}
+    step() {
+      read -r uptime _ </proc/uptime
+      printf '%s %s %s\n' "$uptime" "$1" "$counter" >>"$folder/writers.log"
+    }
+    save() { printf '{"counter":%s}' "$counter" >"$folder/state.json"; }
+    step begin
+    save
+    trap 'save; step end; exit 0' TERM
+    left=$(number_field steps)
+    while [ "${left:-1}" -gt 0 ]; do
+      counter=$((counter + 1))
+      save
+      step beat
+      left=$((left - 1))
+      sleep 0.5 &
+      wait $!
+    done
+    step end
+    ;;
   no-output | no-catalog) ;;
   *)
     fatal "unknown scenario: $scenario"
