@@ -2,7 +2,7 @@
 import { type ByJob, isRecord, type ParsedEntry, parseByJob } from "./ByJob.ts"
 import { name } from "./Setting.ts"
 
-type Labels = Readonly<Record<string, string>>
+export type Labels = Readonly<Record<string, string>>
 
 export type JobMapping = ReadonlyMap<number, Labels>
 
@@ -20,13 +20,17 @@ export const isLabelKey = (key: string): boolean => {
 export const isLabelValue = (value: string): boolean => LABEL_VALUE.test(value)
 
 /** No label at all is an entry too: that job may run anywhere. */
-export const parseLabels = (labels: unknown): ParsedEntry<Labels> => {
+export const parseLabels = (
+  labels: unknown,
+  { emptyValues }: { readonly emptyValues: boolean }
+): ParsedEntry<Labels> => {
   if (!isRecord(labels)) return { at: "", problem: "expected an object of node labels" }
   const trimmed: Record<string, string> = {}
   for (const [key, value] of Object.entries(labels)) {
     const at = `.${key}`
     if (!isLabelKey(key.trim())) return { at, problem: "is not a valid label name" }
-    if (typeof value !== "string" || value.trim() === "") return { at, problem: "expected a label value" }
+    if (typeof value !== "string" || (value.trim() === "" && !emptyValues))
+      return { at, problem: "expected a label value" }
     if (!isLabelValue(value.trim())) return { at, problem: "is not a valid label value" }
     trimmed[key.trim()] = value.trim()
   }
@@ -35,4 +39,4 @@ export const parseLabels = (labels: unknown): ParsedEntry<Labels> => {
 
 /** Undefined where the text is no JSON object at all. */
 export const parseMapping = (text: string): ByJob<Labels> | undefined =>
-  parseByJob("OLAKE_JOB_MAPPING", text, parseLabels)
+  parseByJob("OLAKE_JOB_MAPPING", text, (labels) => parseLabels(labels, { emptyValues: false }))

@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { type ByJob, type ParsedEntry, parseByJob } from "./ByJob.ts"
-import { isLabelKey, isLabelValue } from "./JobMapping.ts"
+import { isLabelKey, isLabelValue, type Labels, parseLabels } from "./JobMapping.ts"
 
 const LabelKey = Schema.String.check(
   Schema.makeFilter((key) => isLabelKey(key) || "is not a valid label name")
@@ -37,25 +37,38 @@ const Affinity = Schema.Struct({
   podAntiAffinity: Schema.optionalKey(Rules)
 })
 
-const JobProfile = Schema.Struct({
-  nodeSelector: Schema.optionalKey(Schema.NullOr(Schema.Record(LabelKey, LabelValue))),
+const Profile = Schema.Struct({
+  /** Labels, read as the mapping's are. */
+  nodeSelector: Schema.optionalKey(Schema.Unknown),
   tolerations: Schema.optionalKey(Schema.NullOr(Schema.Array(Toleration))),
   affinity: Schema.optionalKey(Schema.NullOr(Affinity))
 })
-export type JobProfile = typeof JobProfile.Type
+
+export interface JobProfile extends Omit<typeof Profile.Type, "nodeSelector"> {
+  readonly nodeSelector?: Labels
+}
 
 export type JobProfiles = ReadonlyMap<number, JobProfile>
 
-const decode = Schema.decodeUnknownResult(JobProfile, { onExcessProperty: "error" })
+const decode = Schema.decodeUnknownResult(Profile, { onExcessProperty: "error" })
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
 const parseProfile = (value: unknown): ParsedEntry<JobProfile> => {
   const result = decode(value)
-  if (Result.isSuccess(result)) return { value: result.success }
+  if (Result.isSuccess(result)) return withLabels(result.success)
   const [issue] = format(result.failure.issue).issues
   const keys = (issue?.path ?? []).map((part) => (typeof part === "object" ? part.key : part))
   const at = keys.map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`)).join("")
   return { at, problem: issue?.message ?? "is not valid" }
+}
+
+const withLabels = ({ nodeSelector, ...profile }: typeof Profile.Type): ParsedEntry<JobProfile> => {
+  if (nodeSelector === undefined || nodeSelector === null) return { value: profile }
+  // `node-role.kubernetes.io/worker: ""` is how many clusters mark their nodes.
+  const labels = parseLabels(nodeSelector, { emptyValues: true })
+  return "value" in labels
+    ? { value: { ...profile, nodeSelector: labels.value } }
+    : { at: `.nodeSelector${labels.at}`, problem: labels.problem }
 }
 
 /** Undefined where the text is no JSON object at all. */
