@@ -29,6 +29,10 @@ const apartFromOtherSyncs = {
   }
 } satisfies V1Affinity
 
+/** One order of keys, so that the same rules give the same Pod however they were written. */
+const byKey = ([one]: readonly [string, unknown], [other]: readonly [string, unknown]) =>
+  one < other ? -1 : 1
+
 /** Nodes with a label that the mapping gives to some job are for such jobs. */
 const awayFrom = (mapping: JobMapping): V1NodeAffinity | undefined => {
   const values = new Map<string, Set<string>>()
@@ -39,7 +43,7 @@ const awayFrom = (mapping: JobMapping): V1NodeAffinity | undefined => {
   }
   if (values.size === 0) return undefined
   const matchExpressions = [...values]
-    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .toSorted(byKey)
     .map(([key, taken]) => ({ key, operator: "NotIn", values: [...taken].toSorted() }))
   return { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions }] } }
 }
@@ -58,11 +62,9 @@ export const placementOf = (
   const ownProfile = jobId === DEFAULT ? undefined : profiles.get(jobId)
   const profile = (isLong ? ownProfile : undefined) ?? profiles.get(DEFAULT)
   const mapped = (isLong && jobId !== DEFAULT ? mapping.get(jobId) : undefined) ?? mapping.get(DEFAULT)
-  const nodeSelector = profile === undefined ? mapped : (profile.nodeSelector ?? {})
+  const labels = Object.entries((profile === undefined ? mapped : profile.nodeSelector) ?? {}).toSorted(byKey)
   return {
-    ...(nodeSelector === undefined || Object.keys(nodeSelector).length === 0
-      ? {}
-      : { nodeSelector: { ...nodeSelector } }),
+    ...(labels.length === 0 ? {} : { nodeSelector: Object.fromEntries(labels) }),
     tolerations: (profile?.tolerations ?? []).map((toleration) => ({ ...toleration })),
     ...affinityOf()
   }
