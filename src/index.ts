@@ -30,6 +30,7 @@ export { JobBusy, NameConflict, PodRefused, StillTerminating } from "./kubernete
 export { decide } from "./kubernetes/PodStatus.ts"
 export type { PodStatusOptions, Verdict } from "./kubernetes/PodVerdict.ts"
 export { PodWatch } from "./kubernetes/PodWatch.ts"
+export { SchedulingRules } from "./kubernetes/SchedulingRules.ts"
 export { SyncTelemetry } from "./notification/SyncTelemetry.ts"
 export { Webhook, WebhookError } from "./notification/Webhook.ts"
 export type { Job, Operation, RunIdentity } from "./olake/Job.ts"

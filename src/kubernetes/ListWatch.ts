@@ -20,7 +20,8 @@ export interface Followed<A> {
   ) => Stream.Stream<WatchFrame<A>, KubernetesError>
   /** Takes in a change; a defect costs that frame only. */
   readonly onFrame: (frame: WatchFrame<A>) => Effect.Effect<void, KubernetesError>
-  readonly onBreak: (error: KubernetesError) => Effect.Effect<void>
+  /** Hears of every failure. A duration is waited for in silence; undefined leaves warning and delay to the loop. */
+  readonly onBreak: (error: KubernetesError) => Effect.Effect<Duration.Duration | undefined>
 }
 
 /** Bookmarks come about once a minute (seen on 1.34); a connection silent for longer than this is dead. */
@@ -83,7 +84,7 @@ export const follow = <A extends { readonly metadata: { readonly resourceVersion
         continue
       }
       const error = result.failure
-      yield* onBreak(error)
+      const pause = yield* onBreak(error)
       if (error.isExpired) {
         listed = false
         yield* Effect.sleep(jittered("1 second", yield* Random.next))
@@ -94,6 +95,10 @@ export const follow = <A extends { readonly metadata: { readonly resourceVersion
       const isStuck = error.reason === "UnreadableAnswer" && unreadAt === resourceVersion
       unreadAt = error.reason === "UnreadableAnswer" ? resourceVersion : undefined
       listed &&= !isStuck && started - listedAt < TRUTH_CHECK
+      if (pause !== undefined) {
+        yield* Effect.sleep(pause)
+        continue
+      }
       // What lasts, such as a missing right, is said ever more rarely.
       if (/^10*$/.test(String(failures)))
         yield* Effect.logWarning(`watch of ${what} interrupted, trying again: ${error.message}`)

@@ -163,7 +163,7 @@ export class PodWatch extends Context.Service<
                 cause: error.isExpired ? "expired" : String(error.status)
               }),
               1
-            )
+            ).pipe(Effect.as(undefined))
         })
       )
 

@@ -3,15 +3,59 @@
  * changes take effect without a restart. What cannot be read changes nothing.
  */
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
 import { WorkerConfig } from "../Config.ts"
 import type { ByJob } from "../config/ByJob.ts"
 import { parseMapping } from "../config/JobMapping.ts"
 import { parseProfiles } from "../config/JobProfiles.ts"
 import { type ConfigMapJson, KubernetesClient } from "./KubernetesClient.ts"
+import type { KubernetesError } from "./KubernetesError.ts"
 import * as ListWatch from "./ListWatch.ts"
 import type { Rules } from "./PodPlacement.ts"
+
+/** A right that is missing is rarely granted while one waits for it. */
+const UNTIL_ASKED_AGAIN = Duration.minutes(5)
+
+/** One key of the ConfigMap: what holds of it, beginning with the environment's. */
+const latest = <A>(
+  configMap: string,
+  key: string,
+  environment: ReadonlyMap<number, A>,
+  parse: (text: string) => ByJob<A> | undefined
+) => {
+  let current = environment
+  let lastText: string | undefined
+
+  /** Undefined where nothing of the text holds. */
+  const read = Effect.fnUntraced(function* (text: string) {
+    const parsed = parse(text)
+    for (const problem of parsed?.problems ?? [])
+      yield* Effect.logWarning(`ConfigMap ${configMap}: ${problem}`)
+    if (parsed !== undefined && (parsed.entries.size > 0 || parsed.problems.length === 0))
+      return parsed.entries
+    const why = parsed === undefined ? ", for it is no JSON object" : ""
+    yield* Effect.logWarning(
+      `ConfigMap ${configMap}: ${key} holds no valid entry${why}; what held before still does`
+    )
+    return undefined
+  })
+
+  return {
+    current: () => current,
+    take: Effect.fnUntraced(function* (text: string | undefined) {
+      // A key that is taken out leaves what it said in force.
+      if (text === undefined || text.trim() === "" || text === lastText) return
+      lastText = text
+      const next = yield* read(text)
+      if (next === undefined || Equal.equals(next, current)) return
+      current = next
+      yield* Effect.logInfo(`ConfigMap ${configMap}: ${key} has ${next.size} entries now`)
+    })
+  }
+}
 
 export class SchedulingRules extends Context.Service<
   SchedulingRules,
@@ -23,39 +67,25 @@ export class SchedulingRules extends Context.Service<
       const kubernetes = yield* KubernetesClient
       const { jobs } = yield* WorkerConfig
       const { keepUnmappedAway, rulesConfigMap: name } = jobs
-      let mapping = jobs.mapping
-      let profiles = jobs.profiles
-      /** The texts that are in force, by key; one that says the same again is no change. */
-      const known = new Map<string, string>()
-
-      /** The entries of a key's text, where it has changed to something that holds. */
-      const changed = <A>(
-        key: string,
-        text: string | undefined,
-        parse: (text: string) => ByJob<A> | undefined
-      ): Effect.Effect<ReadonlyMap<number, A> | undefined> =>
-        Effect.gen(function* () {
-          if (text === undefined || text.trim() === "" || known.get(key) === text) return undefined
-          known.set(key, text)
-          const parsed = parse(text)
-          for (const problem of parsed?.problems ?? [])
-            yield* Effect.logWarning(`ConfigMap ${name}: ${problem}`)
-          const isBroken = parsed === undefined || (parsed.entries.size === 0 && parsed.problems.length > 0)
-          if (isBroken) {
-            yield* Effect.logWarning(
-              `ConfigMap ${name}: ${key} holds no valid entry${parsed === undefined ? ", for it is no JSON object" : ""}; what held before still does`
-            )
-            return undefined
-          }
-          yield* Effect.logInfo(`ConfigMap ${name}: ${key} has ${parsed.entries.size} entries now`)
-          return parsed.entries
-        })
+      const mapping = latest(name, "OLAKE_JOB_MAPPING", jobs.mapping, parseMapping)
+      const profiles = latest(name, "OLAKE_JOB_PROFILES", jobs.profiles, parseProfiles)
+      let isRefused = false
 
       const take = Effect.fnUntraced(function* ({ metadata, data = {} }: ConfigMapJson) {
         if (metadata.name !== name) return
-        mapping = (yield* changed("OLAKE_JOB_MAPPING", data["OLAKE_JOB_MAPPING"], parseMapping)) ?? mapping
-        profiles =
-          (yield* changed("OLAKE_JOB_PROFILES", data["OLAKE_JOB_PROFILES"], parseProfiles)) ?? profiles
+        yield* mapping.take(data["OLAKE_JOB_MAPPING"])
+        yield* profiles.take(data["OLAKE_JOB_PROFILES"])
+      })
+
+      const refused = Effect.fnUntraced(function* (error: KubernetesError) {
+        if (error.status !== 403) return undefined
+        if (!isRefused) {
+          isRefused = true
+          yield* Effect.logWarning(
+            `no right to follow ConfigMap ${name}: where jobs run changes with a restart only. Grant list and watch on configmaps. ${error.message}`
+          )
+        }
+        return UNTIL_ASKED_AGAIN
       })
 
       yield* Effect.forkScoped(
@@ -68,13 +98,21 @@ export class SchedulingRules extends Context.Service<
           }),
           watch: (version, timeout) => kubernetes.watchConfigMap(name, version, timeout),
           // A ConfigMap that is deleted leaves what it said in force, until the next one.
-          onFrame: ({ type, object }) =>
-            type === "ADDED" || type === "MODIFIED" ? take(object) : Effect.void,
-          onBreak: () => Effect.void
+          onFrame: ({ type, object }) => {
+            isRefused = false
+            return type === "ADDED" || type === "MODIFIED" ? take(object) : Effect.void
+          },
+          onBreak: refused
         })
       )
 
-      return SchedulingRules.of({ current: Effect.sync(() => ({ mapping, profiles, keepUnmappedAway })) })
+      return SchedulingRules.of({
+        current: Effect.sync(() => ({
+          mapping: mapping.current(),
+          profiles: profiles.current(),
+          keepUnmappedAway
+        }))
+      })
     })
   )
 }

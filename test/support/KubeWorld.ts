@@ -18,12 +18,19 @@ export interface Faults {
 
 type Overrides = Parameters<typeof WorkerConfig.layer>[0]
 
+type RulesLayer = Layer.Layer<SchedulingRules, never, KubernetesClient | WorkerConfig>
+
 /** Pods may run anywhere. */
 export const noRules = { mapping: new Map(), profiles: new Map(), keepUnmappedAway: false }
-export const noRulesLayer = Layer.succeed(SchedulingRules, { current: Effect.succeed(noRules) })
+export const noRulesLayer: RulesLayer = Layer.succeed(SchedulingRules, { current: Effect.succeed(noRules) })
 
 /** LocalPods with Pods that do as `scenario` says, the client, the watch and the runner. */
-export const kubeWorld = (faults: Faults, scenario: LocalPodsOptions["scenario"], over: Overrides = {}) => {
+export const kubeWorld = (
+  faults: Faults,
+  scenario: LocalPodsOptions["scenario"],
+  over: Overrides = {},
+  rules = noRulesLayer
+) => {
   const server = LocalPods.layer({
     intercept: (call) => faults.refuse(call),
     scenario: scenario ?? (() => running)
@@ -34,7 +41,7 @@ export const kubeWorld = (faults: Faults, scenario: LocalPodsOptions["scenario"]
     )
   )
   return PodRunner.layer.pipe(
-    Layer.provide(noRulesLayer),
+    Layer.provide(rules),
     Layer.provideMerge(PodWatch.layer),
     Layer.provideMerge(KubernetesClient.layer),
     Layer.provideMerge(config),
