@@ -46,13 +46,14 @@ const latest = <A>(
   return {
     current: () => current,
     take: Effect.fnUntraced(function* (text: string | undefined) {
-      // A key that is taken out leaves what it said in force.
-      if (text === undefined || text.trim() === "" || text === lastText) return
-      lastText = text
-      const next = yield* read(text)
+      const given = text?.trim() === "" ? undefined : text
+      if (given === lastText) return
+      lastText = given
+      const next = given === undefined ? environment : yield* read(given)
       if (next === undefined || Equal.equals(next, current)) return
       current = next
-      yield* Effect.logInfo(`ConfigMap ${configMap}: ${key} has ${next.size} entries now`)
+      const from = given === undefined ? ", the environment's" : ""
+      yield* Effect.logInfo(`ConfigMap ${configMap}: ${key} has ${next.size} entries now${from}`)
     })
   }
 }

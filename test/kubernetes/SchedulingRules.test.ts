@@ -138,7 +138,7 @@ describe("scheduling rules", () => {
   )
 
   test(
-    "keep what held where the next is broken, says nothing, or is deleted",
+    "keep what held where the next is broken or deleted",
     [configMap(1, { ...mapping("gpu"), ...profiles("big") })],
     (world) =>
       Effect.gen(function* () {
@@ -148,7 +148,6 @@ describe("scheduling rules", () => {
         send("MODIFIED", configMap(2, { OLAKE_JOB_MAPPING: "{", OLAKE_JOB_PROFILES: "[]" }))
         const bad = { OLAKE_JOB_MAPPING: `{"7":{"a b":"c"}}`, OLAKE_JOB_PROFILES: `{"7":{"x":1}}` }
         send("MODIFIED", configMap(3, bad))
-        send("MODIFIED", configMap(4, {}))
         send("DELETED", configMap(4, mapping("deleted")))
         send("ADDED", { metadata: { name: "other", resourceVersion: "5" }, data: mapping("other") })
         // A good entry beside a bad one holds, and so does the key beside a broken one.
@@ -160,6 +159,21 @@ describe("scheduling rules", () => {
         assert.lengthOf(log().match(/holds no valid entry; what held/g) ?? [], 2)
         assert.lengthOf(log().match(/for it is no JSON object; what held/g) ?? [], 2)
         assert.strictEqual(yield* nodes, "b big")
+      })
+  )
+
+  test(
+    "are the environment's again where a key is taken out or left blank, and none where it says so",
+    [configMap(1, { ...mapping("gpu"), ...profiles("big") })],
+    (world) =>
+      Effect.gen(function* () {
+        yield* watching(world)
+        yield* until(world, "gpu big")
+        world.send("MODIFIED", configMap(2, profiles("big")))
+        yield* until(world, "environment big")
+        assert.include(world.log(), "OLAKE_JOB_MAPPING has 1 entries now, the environment's")
+        world.send("MODIFIED", configMap(3, { OLAKE_JOB_MAPPING: "{}", OLAKE_JOB_PROFILES: " " }))
+        yield* until(world, "undefined undefined")
       })
   )
 
