@@ -54,27 +54,24 @@ export const DirectRequest = Schema.Struct({
 })
 export type DirectRequest = typeof DirectRequest.Type
 
-/** Clear-destination. */
-export const ClearRequest = Schema.Struct({
+/** The schedule of a writer may be older than requests, and then only the job is known. */
+const ofJob = {
   ...common,
-  command: Schema.Literal("clear-destination"),
   connector_type: emptyOr(ConnectorType).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const))),
   version: emptyOr(ConnectorVersion).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const))),
-  job_id: JobId,
+  job_id: JobId
+}
+
+export const SyncRequest = Schema.Struct({ ...ofJob, command: Schema.Literal("sync") })
+export type SyncRequest = typeof SyncRequest.Type
+
+export const ClearRequest = Schema.Struct({
+  ...ofJob,
+  command: Schema.Literal("clear-destination"),
   /** The file of the streams to clear; never none, for that would be all. */
   temp_path: SharedPath
 })
 export type ClearRequest = typeof ClearRequest.Type
-
-/** A sync; its schedule may be older than requests, and then only the job is known. */
-export const SyncRequest = Schema.Struct({
-  ...common,
-  command: Schema.Literal("sync"),
-  connector_type: emptyOr(ConnectorType).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const))),
-  version: emptyOr(ConnectorVersion).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const))),
-  job_id: JobId
-})
-export type SyncRequest = typeof SyncRequest.Type
 
 /** What ends a writer of the second contract: its request again, and how it went; the Go worker left the latter out. */
 const ended = {
