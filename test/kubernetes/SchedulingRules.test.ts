@@ -33,6 +33,8 @@ interface Api {
   /** The ConfigMaps of the list; it is not answered where there is none. */
   items: ReadonlyArray<object> | undefined
   lists: number
+  /** Watches that were begun. */
+  opened: number
   watches: Set<http.ServerResponse>
 }
 
@@ -57,13 +59,14 @@ const nodesOf = Effect.map(SchedulingRules, ({ current }) =>
 const test = (title: string, items: Api["items"], program: (world: World) => Effect.Effect<void, unknown>) =>
   it.live(title, () =>
     Effect.gen(function* () {
-      const api: Api = { items, lists: 0, watches: new Set() }
+      const api: Api = { items, lists: 0, opened: 0, watches: new Set() }
       const { kubeconfigPath } = yield* scriptedApi(({ url }, response) => {
         const { pathname, searchParams } = new URL(url, "http://x")
         assert.strictEqual(pathname, "/api/v1/namespaces/default/configmaps")
         assert.strictEqual(searchParams.get("fieldSelector"), `metadata.name=${NAME}`)
         if (searchParams.has("watch")) {
           response.writeHead(200).flushHeaders()
+          api.opened += 1
           api.watches.add(response)
           response.once("close", () => api.watches.delete(response))
         } else {
@@ -185,6 +188,7 @@ describe("scheduling rules", () => {
       send("ERROR", { kind: "Status", code: 410, reason: "Expired", message: "too old" })
       yield* until(world, "arm undefined")
       assert.strictEqual(api.lists, 2)
+      yield* eventually("it watches again", () => (api.opened === 2 ? true : undefined))
       api.items = []
       send("ERROR", { kind: "Status", code: 410, reason: "Expired", message: "too old" })
       yield* eventually("the third list", () => (api.lists === 3 ? true : undefined))
