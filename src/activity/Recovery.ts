@@ -22,6 +22,9 @@ const PAUSE = "1 second"
 /** Describes at a time. */
 const AT_A_TIME = 20
 
+/** These have no heartbeat timeout, so that Temporal hears of them rarely. */
+const SELDOM_HEARD: ReadonlyArray<string> = ["StopActivity", "SendWebhookNotificationActivity"]
+
 interface Run {
   readonly workflowId: string
   readonly runId: string
@@ -52,6 +55,7 @@ export const run = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     let settled = true
     for (const attempt of yield* client.attempts(workflowId, runId)) {
+      if (SELDOM_HEARD.includes(attempt.type)) continue
       // Taken by this very process.
       if (attempt.identity === ourselves && attempt.startedAt >= began) continue
       const isLeft =
