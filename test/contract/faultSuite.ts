@@ -42,8 +42,9 @@ export const faultSuite = (it: It): void => {
       Effect.gen(function* () {
         const { platform, tables, temporal, worker } = yield* World
         const { id, jobId, folder } = yield* running(4)
-        const [pod = ""] = yield* podNames
-        yield* Effect.promise(() => platform.remove(pod))
+        // Others' Pods may be on their way out.
+        const pod = (yield* podNames).find((name) => name.startsWith(`olake-job-${jobId}-`))
+        yield* Effect.promise(() => platform.remove(pod ?? "none"))
         // It ends with 0 when it is stopped: that is no success.
         yield* eventually("its checkpoint is saved", () =>
           /DeletedExternally|state saved/.test(worker.output()) ? true : undefined
