@@ -131,7 +131,7 @@ case $scenario in
   count)
     # Counts on from its state. Each step stands in writers.log with the machine's clock, for whoever looks for second
     # writers and for steps that were lost.
-    counter=$(sed -n 's/.*"counter":\([0-9]*\).*/\1/p' "$folder/state.json")
+    counter=$(sed -n 's/.*"counter": *\([0-9]*\).*/\1/p' "$folder/state.json")
     counter=${counter:-0}
     step() {
       read -r uptime _ </proc/uptime
