@@ -31,14 +31,19 @@ const stopOnCancel = (stop: Steps<unknown>["stop"]) => {
   const shield = new CancellationScope({ cancellable: false })
   const inner = new CancellationScope({ cancellable: true, parent: shield })
   let finished = false
+  let isOver = false
   CancellationScope.current()
     .cancelRequested.catch(() => {
       // Runs that began without it, on the Go worker too, have no such command in their histories.
-      if (!patched("stop-on-cancel")) return undefined
+      if (isOver || !patched("stop-on-cancel")) return undefined
       return inner.run(stop).then((answer) => void (finished = answer.finished))
     })
     .catch(() => undefined)
-  return { isFinished: () => finished, giveUp: () => inner.cancel() }
+  const giveUp = () => {
+    isOver = true
+    inner.cancel()
+  }
+  return { isFinished: () => finished, giveUp }
 }
 
 /**

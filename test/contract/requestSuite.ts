@@ -454,7 +454,12 @@ export const requestSuite = (it: It): void => {
       const { temporal } = yield* World
       const { stdout } = yield* temporal(["schedule", "describe", "--schedule-id", id, "-o", "json"])
       const { schedule, info } = JSON.parse(stdout) as {
-        schedule: { action: unknown; state: { paused?: boolean; notes?: string } }
+        schedule: {
+          spec: unknown
+          policies: unknown
+          action: unknown
+          state: { paused?: boolean; notes?: string }
+        }
         info: { recentActions?: ReadonlyArray<{ startWorkflowResult: { workflowId: string } }> }
       }
       const payloads = JSON.stringify(schedule.action).match(/"data":"([^"]+)"/)?.[1] ?? ""
@@ -462,7 +467,8 @@ export const requestSuite = (it: It): void => {
         string,
         unknown
       >
-      return { request, ...schedule.state, runs: info.recentActions ?? [] }
+      const { spec, policies } = schedule
+      return { request, spec, policies, ...schedule.state, runs: info.recentActions ?? [] }
     })
 
   const clearOnSchedule = (scenario: string, over: { readonly active?: boolean } = {}) =>
@@ -475,6 +481,7 @@ export const requestSuite = (it: It): void => {
       fs.mkdirSync(path.join(storage, temp))
       fs.writeFileSync(path.join(storage, temp, "streams.json"), `{"streams":["to clear"]}`)
       const id = yield* pausedSchedule(jobId, clearRequest(jobId, `${temp}/streams.json`))
+      const before = yield* describeSchedule(id)
       yield* temporal(["schedule", "trigger", "--schedule-id", id])
       const workflowId = yield* eventually("the schedule has started it", async () => {
         const { runs } = await Effect.runPromise(
@@ -482,13 +489,13 @@ export const requestSuite = (it: It): void => {
         )
         return runs[0]?.startWorkflowResult.workflowId
       })
-      return { jobId, id, run: yield* ended(workflowId), directory: sha256(workflowId) }
+      return { jobId, id, before, run: yield* ended(workflowId), directory: sha256(workflowId) }
     })
 
   it("clear-destination on a schedule: cleared, state saved, the schedule syncs again and is not paused", () =>
     Effect.gen(function* () {
       const { storage } = yield* World
-      const { jobId, id, run, directory } = yield* clearOnSchedule("ok")
+      const { jobId, id, before, run, directory } = yield* clearOnSchedule("ok")
       const { response } = yield* outputOf(run)
       assert.strictEqual(response, `${directory}/state.json`)
       assert.include(yield* stateOf(jobId), "9007199254740993")
@@ -497,6 +504,8 @@ export const requestSuite = (it: It): void => {
       const after = yield* describeSchedule(id)
       assert.isNotTrue(after.paused)
       assert.deepStrictEqual(after.request, syncRequest(jobId))
+      // When it runs is nobody's business here.
+      assert.deepStrictEqual([after.spec, after.policies], [before.spec, before.policies])
       assert.strictEqual(after.notes, "Restored to sync after clear-destination")
       assert.include(eventNames(run), "SCHEDULED PostClearActivity")
       yield* nothingLeft
