@@ -2,7 +2,7 @@ import { describe, layer } from "@effect/vitest"
 import { clusterAccess } from "../support/ClusterAccess.ts"
 import { clusterWorld } from "../support/World.ts"
 import { clusterSuite } from "./clusterSuite.ts"
-import { faultSuite } from "./faultSuite.ts"
+import { clusterFaultSuite, faultSuite } from "./faultSuite.ts"
 import { requestSuite } from "./requestSuite.ts"
 import { workerSuite } from "./workerSuite.ts"
 
@@ -14,6 +14,7 @@ describe.skipIf(!access.available)("the second contract on a real cluster", () =
     (it) => {
       requestSuite((name, test, timeout = 60_000) => it.effect(name, test, timeout))
       faultSuite((name, test, timeout) => it.effect(name, test, timeout))
+      clusterFaultSuite((name, test, timeout) => it.effect(name, test, timeout))
     }
   )
 })

@@ -78,3 +78,23 @@ export const faultSuite = (it: It): void => {
     90_000
   )
 }
+
+/** What only a real cluster does. */
+export const clusterFaultSuite = (it: It): void => {
+  it(
+    "a sync whose Pod is drained from its node goes on in another, and the history says why",
+    () =>
+      Effect.gen(function* () {
+        const { platform, tables } = yield* World
+        const { id, jobId, folder } = yield* running(6)
+        const pod = (yield* podNames).find((name) => name.startsWith(`olake-job-${jobId}-`))
+        yield* Effect.promise(() => platform.evict(pod ?? "none"))
+        const run = yield* ended(id)
+        assert.strictEqual(run.status, "COMPLETED", run.message)
+        assert.include(yield* tables.jobState(jobId), "0/3")
+        assert.strictEqual(starts(folder), 2)
+        assert.include(run.history, "The Pod was evicted from its node")
+      }),
+    90_000
+  )
+}

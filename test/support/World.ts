@@ -28,6 +28,8 @@ interface Platform {
   readonly create: (pod: unknown) => Promise<void>
   /** Deletes a Pod, as a user with kubectl does. */
   readonly remove: (pod: string) => Promise<void>
+  /** Evicts a Pod, as `kubectl drain` does; a real cluster only. */
+  readonly evict: (pod: string) => Promise<void>
   readonly pods: () => Promise<ReadonlyArray<string>>
   /** The Pods and Secrets themselves, as the API has them. */
   readonly objects: () => Promise<string>
@@ -120,9 +122,16 @@ const namesOf = (list: string): ReadonlyArray<string> => {
   return items.map(({ metadata }) => metadata.name)
 }
 
-const using = (api: Api): Pick<Platform, "create" | "objects" | "pods" | "remove" | "secrets"> => ({
+const using = (api: Api): Pick<Platform, "create" | "evict" | "objects" | "pods" | "remove" | "secrets"> => ({
   create: async (pod) => {
     await api("POST", "pods", pod)
+  },
+  evict: async (pod) => {
+    await api("POST", `pods/${pod}/eviction`, {
+      apiVersion: "policy/v1",
+      kind: "Eviction",
+      metadata: { name: pod }
+    })
   },
   remove: async (pod) => {
     await api("DELETE", `pods/${pod}`)
