@@ -55,8 +55,11 @@ export const deletePods = ({ api, namespace }: World, done: Done) =>
     }
   }).pipe(Effect.retry({ times: 1000 }))
 
-/** Every minute or so the API server stands still for some seconds; only the cluster of dev/cluster can be frozen. */
-export const freezeApi = (done: Done) =>
+/**
+ * Every minute or so the API server stands still; only the cluster of dev/cluster can be frozen.
+ * @param seconds how long; 5 to 12 where it is not given
+ */
+export const freezeApi = (seconds: number | undefined, done: Done) =>
   Effect.gen(function* () {
     const server = findRunning("kube-apiserver")
     if (server === undefined) return yield* Effect.never
@@ -65,7 +68,8 @@ export const freezeApi = (done: Done) =>
       yield* Effect.sleep(yield* between(30, 60))
       yield* Effect.acquireUseRelease(
         signal("SIGSTOP"),
-        () => Effect.flatMap(between(5, 12), Effect.sleep),
+        () =>
+          Effect.flatMap(seconds === undefined ? between(5, 12) : between(seconds, seconds), Effect.sleep),
         () => signal("SIGCONT")
       )
       done.freezes += 1

@@ -13,6 +13,7 @@ const HELP = `npm run soak -- [options]
   --minutes N       how long new runs are begun (10)
   --syncs N         jobs that sync at a time (50)
   --workers N       workers, of which one is killed every 5 to 20 s (2)
+  --freeze SECONDS  how long the API server is frozen at a time (5 to 12)
   --worker-log FILE the workers' output`
 
 const { values: options } = parseArgs({
@@ -20,12 +21,13 @@ const { values: options } = parseArgs({
     minutes: { type: "string", default: "10" },
     syncs: { type: "string", default: "50" },
     workers: { type: "string", default: "2" },
+    freeze: { type: "string" },
     "worker-log": { type: "string" },
     help: { type: "boolean", short: "h", default: false }
   }
 })
 
-const numbered = (name: "minutes" | "syncs" | "workers"): number => {
+const numbered = (name: "freeze" | "minutes" | "syncs" | "workers"): number => {
   const count = Number(options[name])
   if (!(count > 0)) throw new Error(`--${name}: a number above zero`)
   return count
@@ -54,6 +56,7 @@ const program = Effect.scoped(
     seconds: numbered("minutes") * 60,
     syncs: numbered("syncs"),
     workers: numbered("workers"),
+    freeze: options.freeze === undefined ? undefined : numbered("freeze"),
     ...(workerLog === undefined ? {} : { workerLog: resolve(workerLog) })
   })
 ).pipe(

@@ -16,6 +16,8 @@ export interface SoakOptions {
   /** Jobs that sync at a time. */
   readonly syncs: number
   readonly workers: number
+  /** How long the API server is frozen at a time. */
+  readonly freeze?: number | undefined
   readonly workerLog?: string
 }
 
@@ -78,9 +80,12 @@ export const soak = (options: SoakOptions) =>
     const work = Effect.promise(() =>
       Promise.all(jobs.map((jobId) => runJob(world, jobId, until, lostResults)))
     )
-    const chaos = Effect.all([killWorkers(fleet, done), deletePods(world, done), freezeApi(done)], {
-      concurrency: "unbounded"
-    })
+    const chaos = Effect.all(
+      [killWorkers(fleet, done), deletePods(world, done), freezeApi(options.freeze, done)],
+      {
+        concurrency: "unbounded"
+      }
+    )
     const runs = yield* Effect.raceFirst(work, Effect.andThen(chaos, Effect.never))
     const secondWriters: Array<string> = []
     const lostCheckpoints: Array<string> = []
