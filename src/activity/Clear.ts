@@ -6,6 +6,7 @@ import { Decryption } from "../database/Decryption.ts"
 import { Jobs } from "../database/Jobs.ts"
 import * as Connector from "../olake/Connector.ts"
 import { type ClearRequest, timeoutOf } from "../olake/ExecutionRequest.ts"
+import type { Job } from "../olake/Job.ts"
 import { ofSync } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import type { ActivityRun } from "./ActivityBoundary.ts"
@@ -28,31 +29,38 @@ export const clear = Effect.fn("activity.clear")(
     const decryption = yield* Decryption
     const { job_id: jobId, workflow_id: workflowId } = request
     yield* requireOwn("workflow_id", workflowId, activity)
-    const row = yield* (yield* Jobs).read(jobId)
-    yield* requireImage(jobId, row)
-    const command = Connector.requestedClear({
-      args: request.args ?? Connector.CLEAR_ARGS,
+    const { run, attempt } = activity
+    const identity = {
+      operation: "clear-destination",
       jobId,
-      workflowId,
-      configs: {
+      run,
+      attempt,
+      directory: ofSync(workflowId)
+    } as const
+    const make = Effect.gen(function* () {
+      const row = yield* (yield* Jobs).read(jobId)
+      yield* requireImage(jobId, row)
+      const configs = {
         source: "",
         destination: yield* decryption.decrypt(row.destinationConfig, `destination config of job ${jobId}`),
         streams: yield* streamsOf(request),
         state: row.state
       }
+      return {
+        ...identity,
+        ...Connector.requestedClear({
+          args: request.args ?? Connector.CLEAR_ARGS,
+          jobId,
+          workflowId,
+          configs
+        }),
+        connector: request.connector_type || row.sourceType,
+        version: row.sourceVersion,
+        timeout: timeoutOf(request) ?? timeouts.sync,
+        askedAt: activity.scheduledAt
+      } satisfies Job
     })
-    return yield* writerRun({
-      ...command,
-      operation: "clear-destination",
-      connector: request.connector_type || row.sourceType,
-      version: row.sourceVersion,
-      directory: ofSync(workflowId),
-      jobId,
-      run: activity.run,
-      timeout: timeoutOf(request) ?? timeouts.sync,
-      askedAt: activity.scheduledAt,
-      attempt: activity.attempt
-    })
+    return yield* writerRun(identity, make)
   },
   (effect, { job_id }) => Effect.annotateLogs(effect, { operation: "clear-destination", jobId: job_id })
 )

@@ -14,7 +14,10 @@ const mainContainer = ({ view }: PodExit) => view.containers.find(({ name }) => 
 export const terminationMessage = (exit: PodExit): string => mainContainer(exit)?.message ?? ""
 
 /** The log that this Pod's connector wrote to the shared storage; an earlier attempt's does not count. */
-export const ownLog = (exit: PodExit, job: Job): Effect.Effect<Option.Option<string>, never, SharedStorage> =>
+export const ownLog = (
+  exit: PodExit,
+  job: Pick<Job, "directory">
+): Effect.Effect<Option.Option<string>, never, SharedStorage> =>
   Effect.flatMap(SharedStorage, (storage) =>
     storage
       .connectorLog(job.directory, mainContainer(exit)?.startedAt)
@@ -22,7 +25,11 @@ export const ownLog = (exit: PodExit, job: Job): Effect.Effect<Option.Option<str
   )
 
 /** The failure of a Pod, with the connector's last error line where the connector is what failed. */
-export const explain = Effect.fnUntraced(function* (exit: PodExit, failure: PodFailure, job: Job) {
+export const explain = Effect.fnUntraced(function* (
+  exit: PodExit,
+  failure: PodFailure,
+  job: Pick<Job, "directory">
+) {
   if (failure.class !== "ConnectorFailed") return failure
   const own = Option.getOrUndefined(yield* ownLog(exit, job))
   const line =

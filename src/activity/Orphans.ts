@@ -15,6 +15,9 @@ import {
 } from "../kubernetes/PodSpec.ts"
 import type { PodView } from "../kubernetes/PodView.ts"
 import { PodWatch } from "../kubernetes/PodWatch.ts"
+import { PRIVATE_FILES } from "../olake/Connector.ts"
+import { ofSync } from "../olake/Workdir.ts"
+import { SharedStorage } from "../storage/SharedStorage.ts"
 import { TemporalClient } from "../temporal/TemporalClient.ts"
 
 const PERIOD = "5 minutes"
@@ -35,6 +38,7 @@ export const sweep = Effect.fn("orphans.sweep")(function* () {
   const { temporal } = yield* WorkerConfig
   const client = yield* TemporalClient
   const kubernetes = yield* KubernetesClient
+  const storage = yield* SharedStorage
   const watch = yield* PodWatch
   yield* watch.synced
   const pods: Array<PodView> = []
@@ -48,9 +52,13 @@ export const sweep = Effect.fn("orphans.sweep")(function* () {
     (pod) =>
       client
         .lookAt(pod.annotations[WORKFLOW_ID_ANNOTATION] ?? "", pod.annotations[RUN_ID_ANNOTATION] ?? "")
-        .pipe(Effect.map((run) => ({ pod, run }))),
+        .pipe(
+          Effect.map((run) => [{ pod, run }]),
+          // Nothing is known of it now: the next sweep asks again.
+          Effect.catch(() => Effect.succeed([]))
+        ),
     { concurrency: 5 }
-  )
+  ).pipe(Effect.map((found) => found.flat()))
   const unknown = looked.filter(({ run }) => run.state === "unknown")
   const tripped = isWrongTemporal(unknown.length, looked.length)
   if (tripped) {
@@ -65,6 +73,10 @@ export const sweep = Effect.fn("orphans.sweep")(function* () {
   )
   for (const { pod } of orphans) {
     yield* kubernetes.deletePod(pod.name, pod.uid)
+    // Its connector has read them when it began.
+    yield* storage
+      .remove(ofSync(pod.annotations[WORKFLOW_ID_ANNOTATION] ?? ""), PRIVATE_FILES)
+      .pipe(Effect.ignore)
     yield* Effect.logWarning(
       `Pod ${pod.name} was left by an ended run (workflow ${pod.annotations[WORKFLOW_ID_ANNOTATION]}): removed`
     )

@@ -94,16 +94,19 @@ export interface Ending {
   readonly activates: boolean
 }
 
-/** Ends a writer's Pod, and saves what it has left. */
-export const endWriter = Effect.fnUntraced(function* (ending: Ending, { run }: ActivityRun) {
-  const { operation, jobId, began, activates } = ending
-  const jobs = yield* Jobs
+type Writer = Pick<Ending, "operation" | "jobId">
+
+/** Ends a writer's Pod; whether its connector had ended well by itself before. */
+const endPod = Effect.fnUntraced(function* ({ operation, jobId }: Writer, { run }: ActivityRun) {
   const pods = yield* PodRunner
-  const finished = yield* pods
-    .stop({ operation, jobId, run })
-    .pipe(Effect.catchTag("KubernetesError", untilItWorks))
+  return yield* pods.stop({ operation, jobId, run }).pipe(Effect.catchTag("KubernetesError", untilItWorks))
+})
+
+/** Saves what a writer, whose Pod is gone, has left. */
+const saveState = Effect.fnUntraced(function* ({ jobId, began, activates }: Ending, { run }: ActivityRun) {
+  const jobs = yield* Jobs
   const state = yield* leftState(jobId, ofSync(run.workflowId), began)
-  if (Option.isNone(state)) return { finished, saved: false, state: {} } satisfies Persisted
+  if (Option.isNone(state)) return { saved: false, state: {} }
   const saved = yield* jobs
     .saveState(jobId, state.value.text, { activates })
     .pipe(Effect.catchTag("DatabaseError", (error) => refused(jobId, error)))
@@ -111,13 +114,14 @@ export const endWriter = Effect.fnUntraced(function* (ending: Ending, { run }: A
     ? Effect.logInfo("state saved")
     : Effect.logWarning(`job ${jobId} is no longer in the database: its state was not saved`)
   const fits = Buffer.byteLength(state.value.text) <= LARGEST_RESULT
-  return { finished, saved, state: fits ? state.value.value : {} } satisfies Persisted
+  return { saved, state: fits ? state.value.value : {} }
 })
 
 const ofJob = Effect.fnUntraced(function* (params: PersistParams, activity: ActivityRun) {
   yield* requireOwn("WorkflowID", params.WorkflowID, activity)
   const ending = { operation: "sync", jobId: params.JobID, began: params.Began, activates: true } as const
-  return yield* endWriter(ending, activity)
+  const finished = yield* endPod(ending, activity)
+  return { finished, ...(yield* saveState(ending, activity)) } satisfies Persisted
 })
 
 /** For the second contract: the result names the file, and configs in clear text go. */
@@ -129,14 +133,12 @@ export const endRequest = Effect.fnUntraced(function* (
   const { job_id: jobId, workflow_id: workflowId, command: operation, began } = request
   yield* requireOwn("workflow_id", workflowId, activity)
   const directory = ofSync(workflowId)
-  const ended = yield* endWriter({ operation, jobId, began, activates: false }, activity)
+  const ending = { operation, jobId, began, activates: false }
+  const finished = yield* endPod(ending, activity)
+  // Before the state, which may be none: these must not stay.
   yield* storage.remove(directory, PRIVATE_FILES).pipe(Effect.catchTag("StorageError", untilItWorks))
-  return {
-    finished: ended.finished,
-    saved: ended.saved,
-    state: {},
-    response: `${directory}/${STATE_FILE}`
-  } satisfies Persisted
+  const { saved } = yield* saveState(ending, activity)
+  return { finished, saved, state: {}, response: `${directory}/${STATE_FILE}` } satisfies Persisted
 })
 
 const ofRequest = Effect.fnUntraced(function* (request: SyncEnded, activity: ActivityRun) {

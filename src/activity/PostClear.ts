@@ -35,28 +35,39 @@ const leftAs = (id: string, schedule: SyncSchedule.ScheduleState): string => {
     : `Schedule ${id} is not paused, with ${action} as its action.`
 }
 
+/** Gives the job its syncs back, or says how the schedule is left. */
+const endSchedule = Effect.fnUntraced(function* (request: ClearEnded, isDone: boolean) {
+  const job = yield* (yield* Jobs).summary(request.job_id)
+  const projectId = request.project_id || job?.projectId || "123"
+  const schedule = { projectId, jobId: request.job_id }
+  const id = SyncSchedule.idOf(projectId, request.job_id)
+  if (!isDone) return leftAs(id, yield* SyncSchedule.stateOf(schedule))
+  // The UI itself marks a job that somebody has paused; the clear leaves the mark alone.
+  const isPausedByPeople = job?.active === false
+  const after = yield* SyncSchedule.restore(schedule, syncRequest(request, projectId), !isPausedByPeople)
+  yield* Effect.logInfo(
+    after._tag === "Missing"
+      ? `the job has no schedule ${id} to be restored`
+      : `schedule ${id} starts ${after.command === "sync" ? "syncs" : after.command} and is ${after.paused ? "paused" : "not paused"}`
+  )
+  return ""
+})
+
 export const postClear = Effect.fn("activity.postClear")(
   function* (request: ClearEnded, activity: ActivityRun) {
-    const jobs = yield* Jobs
-    const persisted = yield* endRequest(request, activity)
-    if (request.outcome === "interrupted") return persisted
-    const job = yield* jobs.summary(request.job_id)
-    const projectId = request.project_id || job?.projectId || "123"
-    const schedule = { projectId, jobId: request.job_id }
-    const id = SyncSchedule.idOf(projectId, request.job_id)
-    if ((request.outcome === "failed" || request.outcome === "cancelled") && !persisted.finished) {
-      const remark = leftAs(id, yield* SyncSchedule.stateOf(schedule))
-      return { ...persisted, remark } satisfies Persisted
-    }
-    // The UI itself marks a job that somebody has paused; the clear leaves the mark alone.
-    const isPausedByPeople = job?.active === false
-    const after = yield* SyncSchedule.restore(schedule, syncRequest(request, projectId), !isPausedByPeople)
-    yield* Effect.logInfo(
-      after._tag === "Missing"
-        ? `the job has no schedule ${id} to be restored`
-        : `schedule ${id} starts ${after.command === "sync" ? "syncs" : after.command} and is ${after.paused ? "paused" : "not paused"}`
+    const { outcome } = request
+    const isFailure = outcome === "failed" || outcome === "cancelled"
+    const persisted = yield* endRequest(request, activity).pipe(
+      // Nothing will mend that state: the schedule is seen to all the same.
+      Effect.tapError((error) =>
+        error._tag === "InvalidState" && outcome !== "interrupted"
+          ? Effect.flatMap(endSchedule(request, !isFailure), Effect.logInfo)
+          : Effect.void
+      )
     )
-    return persisted
+    if (outcome === "interrupted") return persisted
+    const remark = yield* endSchedule(request, !isFailure || persisted.finished)
+    return { ...persisted, remark } satisfies Persisted
   },
   (effect, { job_id }) => Effect.annotateLogs(effect, { operation: "clear-destination", jobId: job_id })
 )

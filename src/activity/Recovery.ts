@@ -3,7 +3,7 @@
  * 120 s, before it hands an activity out again. A worker that starts looks for the Pods of open runs, and where nothing
  * is heard of the worker that waited for one, it fails that attempt in its stead: the next one finds the Pod, as always.
  *
- * A mistake costs little: an attempt that is failed under a living worker ends silently, and another takes its place.
+ * A mistake costs an attempt: the living worker's ends silently, and another takes its place.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -12,11 +12,11 @@ import { WorkerConfig } from "../Config.ts"
 import { NAMESPACE_ANNOTATION, RUN_ID_ANNOTATION, WORKFLOW_ID_ANNOTATION } from "../kubernetes/PodSpec.ts"
 import type { PodView } from "../kubernetes/PodView.ts"
 import { PodWatch } from "../kubernetes/PodWatch.ts"
-import { TemporalClient } from "../temporal/TemporalClient.ts"
+import { type Attempt, TemporalClient } from "../temporal/TemporalClient.ts"
 
 /** Temporal hears of a living worker's activity every 5 s. */
 const SILENCE = Duration.toMillis("8 seconds")
-/** How long it looks: what died with us was heard of a moment ago, perhaps. */
+/** How often it looks; a worker that lives is known for it by then. */
 const LOOKS = 20
 const PAUSE = "1 second"
 /** Describes at a time. */
@@ -39,35 +39,45 @@ const runsOf = (pods: ReadonlyArray<PodView>, namespace: string): ReadonlyArray<
       : [{ workflowId, runId: annotations[RUN_ID_ANNOTATION] ?? "" }]
   })
 
+/**
+ * Of a worker like this one, which is heard of every few seconds: `name@queue`. The Go worker is heard of less often, and
+ * gives most of its activities one attempt only.
+ */
+const isOfOurs = ({ identity, type, isLast }: Attempt, taskQueue: string): boolean =>
+  identity.split("@").length === 2 &&
+  identity.endsWith(`@${taskQueue}`) &&
+  !isLast &&
+  !SELDOM_HEARD.includes(type)
+
 /** Ends by itself once nothing that was left is open any more. */
 export const run = Effect.gen(function* () {
-  const { temporal, kubernetes } = yield* WorkerConfig
+  const { temporal } = yield* WorkerConfig
   const client = yield* TemporalClient
   const watch = yield* PodWatch
-  const began = yield* Clock.currentTimeMillis
-  const ourselves = `${kubernetes.podName}@${temporal.taskQueue}`
   yield* watch.synced
   const pods: Array<PodView> = []
   yield* watch.find((view) => (pods.push(view), false))
+  /** What was last heard of an attempt, and when that was, by our clock: Temporal's may differ. */
+  const heard = new Map<string, { readonly of: number; readonly at: number }>()
 
   /** True once the run's activities are all in good hands. */
   const look = Effect.fnUntraced(function* ({ workflowId, runId }: Run) {
     const now = yield* Clock.currentTimeMillis
-    let settled = true
-    for (const attempt of yield* client.attempts(workflowId, runId)) {
-      if (SELDOM_HEARD.includes(attempt.type)) continue
-      // Taken by this very process.
-      if (attempt.identity === ourselves && attempt.startedAt >= began) continue
-      const isLeft =
-        attempt.identity === ourselves || now - Math.max(attempt.startedAt, attempt.heardAt) > SILENCE
-      if (isLeft) {
+    const attempts = yield* client.attempts(workflowId, runId)
+    for (const attempt of attempts.filter((one) => isOfOurs(one, temporal.taskQueue))) {
+      const key = `${workflowId} ${runId} ${attempt.activityId}`
+      const of = Math.max(attempt.startedAt, attempt.heardAt)
+      const before = heard.get(key)
+      if (before === undefined || before.of !== of) heard.set(key, { of, at: now })
+      else if (now - before.at > SILENCE) {
         yield* client.failAttempt(workflowId, runId, attempt.activityId)
         yield* Effect.logInfo(
           `${attempt.type} of ${workflowId} was left by ${attempt.identity}: taken over now`
         )
-      } else settled = false
+        heard.delete(key)
+      }
     }
-    return settled
+    return attempts.length === 0
   })
 
   let open = runsOf(pods, temporal.namespace)

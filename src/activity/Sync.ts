@@ -8,35 +8,39 @@ import { SyncTelemetry } from "../notification/SyncTelemetry.ts"
 import type { SyncParams } from "../olake/ActivityParams.ts"
 import * as Connector from "../olake/Connector.ts"
 import { type SyncRequest, timeoutOf } from "../olake/ExecutionRequest.ts"
+import type { Job } from "../olake/Job.ts"
 import { ofSync, STATE_FILE } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import type { ActivityRun } from "./ActivityBoundary.ts"
 import { requireImage, requireOwn, writerRun } from "./WriterRun.ts"
 
+const identityOf = (jobId: number, { run, attempt }: ActivityRun) =>
+  ({ operation: "sync", jobId, run, attempt, directory: ofSync(run.workflowId) }) as const
+
 /** The connector decrypts by itself, with the key it is given. */
 const ofJob = Effect.fnUntraced(function* (params: SyncParams, activity: ActivityRun) {
   const { jobs: settings, timeouts } = yield* WorkerConfig
   yield* requireOwn("WorkflowID", params.WorkflowID, activity)
-  const row = yield* (yield* Jobs).read(params.JobID)
-  yield* requireImage(params.JobID, row)
-  const configs = {
-    source: row.sourceConfig,
-    destination: row.destinationConfig,
-    streams: row.streamsConfig,
-    state: row.state
-  }
-  return yield* writerRun({
-    ...Connector.sync(configs, settings.secretKey),
-    operation: "sync",
-    connector: row.sourceType,
-    version: row.sourceVersion,
-    directory: ofSync(params.WorkflowID),
-    jobId: params.JobID,
-    run: activity.run,
-    timeout: timeouts.sync,
-    askedAt: activity.scheduledAt,
-    attempt: activity.attempt
+  const identity = identityOf(params.JobID, activity)
+  const make = Effect.gen(function* () {
+    const row = yield* (yield* Jobs).read(params.JobID)
+    yield* requireImage(params.JobID, row)
+    const configs = {
+      source: row.sourceConfig,
+      destination: row.destinationConfig,
+      streams: row.streamsConfig,
+      state: row.state
+    }
+    return {
+      ...identity,
+      ...Connector.sync({ jobId: params.JobID, workflowId: params.WorkflowID, configs }, settings.secretKey),
+      connector: row.sourceType,
+      version: row.sourceVersion,
+      timeout: timeouts.sync,
+      askedAt: activity.scheduledAt
+    } satisfies Job
   })
+  return yield* writerRun(identity, make)
 })
 
 /** OLake's UI leaves it for all connectors; who wants no telemetry has none. */
@@ -50,45 +54,49 @@ const userId = Effect.gen(function* () {
   )
 })
 
+/** Whether a connector of this run has left a state to go on from. */
+const hasState = Effect.fnUntraced(function* (directory: string) {
+  const storage = yield* SharedStorage
+  if (!(yield* storage.isConnectors(directory, STATE_FILE))) return false
+  const state = yield* storage
+    .readJson(directory, STATE_FILE)
+    .pipe(Effect.catchTag("InvalidFile", () => Effect.succeed(Option.none())))
+  return Option.isSome(state) && !Connector.isEmptyState(state.value.text)
+})
+
 /** The connector gets its configs decrypted. */
 const ofRequest = Effect.fnUntraced(function* (request: SyncRequest, activity: ActivityRun) {
   const { timeouts } = yield* WorkerConfig
   const decryption = yield* Decryption
-  const storage = yield* SharedStorage
   const telemetry = yield* SyncTelemetry
   const { job_id: jobId, workflow_id: workflowId } = request
   yield* requireOwn("workflow_id", workflowId, activity)
-  const row = yield* (yield* Jobs).read(jobId)
-  yield* requireImage(jobId, row)
-  const directory = ofSync(workflowId)
-  const command = Connector.requestedSync(
-    {
-      args: request.args ?? Connector.SYNC_ARGS,
-      jobId,
-      workflowId,
-      configs: {
-        source: yield* decryption.decrypt(row.sourceConfig, `source config of job ${jobId}`),
-        destination: yield* decryption.decrypt(row.destinationConfig, `destination config of job ${jobId}`),
-        streams: row.streamsConfig,
-        state: row.state
-      }
-    },
-    yield* userId,
-    yield* storage.isConnectors(directory, STATE_FILE)
-  )
-  if (activity.attempt === 1) yield* telemetry.send("started", { jobId, workflowId })
-  return yield* writerRun({
-    ...command,
-    operation: "sync",
-    connector: request.connector_type || row.sourceType,
-    version: row.sourceVersion,
-    directory,
-    jobId,
-    run: activity.run,
-    timeout: timeoutOf(request) ?? timeouts.sync,
-    askedAt: activity.scheduledAt,
-    attempt: activity.attempt
+  const identity = identityOf(jobId, activity)
+  const make = Effect.gen(function* () {
+    const row = yield* (yield* Jobs).read(jobId)
+    yield* requireImage(jobId, row)
+    const configs = {
+      source: yield* decryption.decrypt(row.sourceConfig, `source config of job ${jobId}`),
+      destination: yield* decryption.decrypt(row.destinationConfig, `destination config of job ${jobId}`),
+      streams: row.streamsConfig,
+      state: row.state
+    }
+    const command = Connector.requestedSync(
+      { args: request.args ?? Connector.SYNC_ARGS, jobId, workflowId, configs },
+      yield* userId,
+      yield* hasState(identity.directory)
+    )
+    if (activity.attempt === 1) yield* telemetry.send("started", { jobId, workflowId })
+    return {
+      ...identity,
+      ...command,
+      connector: request.connector_type || row.sourceType,
+      version: row.sourceVersion,
+      timeout: timeoutOf(request) ?? timeouts.sync,
+      askedAt: activity.scheduledAt
+    } satisfies Job
   })
+  return yield* writerRun(identity, make)
 })
 
 export const sync = Effect.fn("activity.sync")(

@@ -2,12 +2,12 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { JobRow } from "../database/Jobs.ts"
-import { PodRunner } from "../kubernetes/PodRunner.ts"
+import { PodRunner, type Wanted } from "../kubernetes/PodRunner.ts"
 import { ConnectorType, ConnectorVersion } from "../olake/ActivityParams.ts"
 import type { Job } from "../olake/Job.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import { TemporalClient } from "../temporal/TemporalClient.ts"
-import { type ActivityRun, InvalidRequest } from "./ActivityBoundary.ts"
+import { type ActivityError, type ActivityRun, InvalidRequest } from "./ActivityBoundary.ts"
 import { explain } from "./Explain.ts"
 
 const isConnector = Schema.is(ConnectorType)
@@ -42,20 +42,28 @@ export const requireOwn = (field: string, workflowId: string, { run }: ActivityR
         })
       )
 
-/** Waits for the Pod, and leaves it for `Persist.ts` to end: a worker that stops leaves it to the next attempt. */
-export const writerRun = Effect.fnUntraced(function* (job: Job) {
+export interface WriterIdentity extends Wanted {
+  readonly directory: string
+}
+
+/**
+ * Waits for the Pod, and leaves it for `Persist.ts` to end: a worker that stops leaves it to the next attempt.
+ * @param make all that a Pod is made of; not looked at where the run has one, whatever became of the job's row since
+ */
+export const writerRun = Effect.fnUntraced(function* <E extends ActivityError, R>(
+  wanted: WriterIdentity,
+  make: Effect.Effect<Job, E, R>
+) {
   const pods = yield* PodRunner
   const storage = yield* SharedStorage
   const temporal = yield* TemporalClient
-  const { workflowId, runId } = job.run
-  const exit = yield* pods
-    .adopt(job, {
-      prepare: storage.prepare(job.directory, job.files),
-      runState: (workflowId, runId) => Effect.map(temporal.lookAt(workflowId, runId), ({ state }) => state),
-      // A first attempt begins with its workflow; a later one may come when all is over.
-      isCancelled: job.attempt === 1 ? Effect.succeed(false) : temporal.isCancelled(workflowId, runId)
-    })
-    .pipe(Effect.annotateLogs({ connector: job.connector }))
-  if (exit.failure !== undefined) return yield* yield* explain(exit, exit.failure, job)
+  const { workflowId, runId } = wanted.run
+  const exit = yield* pods.adopt(wanted, {
+    prepare: Effect.tap(make, ({ directory, files }) => storage.prepare(directory, files)),
+    runState: (id, run) => Effect.map(temporal.lookAt(id, run), ({ state }) => state),
+    // A first attempt begins with its workflow; a later one may come when all is over.
+    isCancelled: wanted.attempt === 1 ? Effect.succeed(false) : temporal.isCancelled(workflowId, runId)
+  })
+  if (exit.failure !== undefined) return yield* yield* explain(exit, exit.failure, wanted)
   return { pod: exit.view.name, ...(exit.view.node === undefined ? {} : { node: exit.view.node }) }
 })

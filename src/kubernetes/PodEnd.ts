@@ -41,7 +41,7 @@ export const findByName = (kubernetes: KubernetesClient["Service"], name: string
 export const awaitEnd = Effect.fnUntraced(function* (
   kubernetes: KubernetesClient["Service"],
   watch: PodWatch["Service"],
-  job: Job,
+  job: Pick<Job, "operation">,
   created: PodView
 ) {
   const judge = ({ view, gone, asked }: Observation): Verdict =>

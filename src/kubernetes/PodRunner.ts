@@ -27,7 +27,7 @@ import * as PodFinder from "./PodFinder.ts"
 import * as PodSecrets from "./PodSecrets.ts"
 import * as PodSpec from "./PodSpec.ts"
 import * as PodStop from "./PodStop.ts"
-import { fromPod, MAIN_CONTAINER, type PodView } from "./PodView.ts"
+import { fromPod, hasEnded, MAIN_CONTAINER, type PodView } from "./PodView.ts"
 import { PodWatch } from "./PodWatch.ts"
 import { SchedulingRules } from "./SchedulingRules.ts"
 
@@ -42,9 +42,15 @@ export type PodRunnerError =
 /** `unknown` where Temporal has no such run: long over, or another Temporal's. */
 export type RunState = "open" | "closed" | "unknown"
 
+/** Whose Pod is looked for. */
+export interface Wanted extends JobIdentity {
+  /** One for the first; a later one may find what another worker has made. */
+  readonly attempt: number
+}
+
 export interface AdoptOptions<E, R, E2 = never> {
-  /** Done before a Pod is created, not when one is found. */
-  readonly prepare: Effect.Effect<void, E, R>
+  /** Makes all that a Pod needs, files included. Done where one is created, not where one is found. */
+  readonly prepare: Effect.Effect<Job, E, R>
   /** Whether the Temporal run that a found Pod belongs to still goes on. */
   readonly runState: (workflowId: string, runId: string) => Effect.Effect<RunState, E2>
   /** Asked before a Pod is created: whether the run was cancelled meanwhile, so that none may be. */
@@ -61,7 +67,7 @@ export class PodRunner extends Context.Service<
       prepare: Effect.Effect<void, E, R>
     ) => Effect.Effect<PodExit, PodRunnerError | E, R | Scope.Scope>
     readonly adopt: <E, R, E2>(
-      job: Job,
+      wanted: Wanted,
       options: AdoptOptions<E, R, E2>
     ) => Effect.Effect<PodExit, PodRunnerError | E | E2, R>
     /**
@@ -115,19 +121,19 @@ export class PodRunner extends Context.Service<
         // Not given up half-way: who then looks for the Pod may look before the server has made it.
         const view = fromPod(yield* Effect.uninterruptible(kubernetes.createPod(spec)))
         yield* secrets.give(job, view)
-        yield* Effect.logInfo("Pod created")
+        yield* Effect.annotateLogs(Effect.logInfo("Pod created"), { connector: job.connector })
         return view
       })
 
-      const adoptFound = Effect.fnUntraced(function* (job: Job, pod: PodView) {
+      const adoptFound = Effect.fnUntraced(function* <E, R>(prepare: Effect.Effect<Job, E, R>, pod: PodView) {
         // Whoever made it may have ended between the two creates.
-        if (!hasStarted(pod)) yield* secrets.give(job, pod)
+        if (!hasStarted(pod) && PodSecrets.needsOne(pod)) yield* secrets.give(yield* prepare, pod)
         yield* Effect.logInfo("Pod of this run found, waiting for it")
         return pod
       })
 
       /** Creates the job's Pod, or finds the one it has already. */
-      const ensure = <E, R, E2>(job: Job, options: AdoptOptions<E, R, E2>) =>
+      const ensure = <E, R, E2>(job: Wanted, options: AdoptOptions<E, R, E2>) =>
         Effect.gen(function* () {
           const name = PodSpec.nameOf(job)
           const known = watch.find((view) => isInTheWayOf(view, job))
@@ -139,13 +145,13 @@ export class PodRunner extends Context.Service<
           for (let turn = 0; turn < 5; turn++) {
             if (found === undefined) {
               if (yield* options.isCancelled) return yield* new Cancelled({ pod: name })
-              yield* options.prepare
-              const created = yield* Effect.result(submit(job))
+              const made = yield* options.prepare
+              const created = yield* Effect.result(submit(made))
               if (created._tag === "Success") return created.success
               const error = created.failure
               // Anything but a plain refusal may have made the Pod all the same.
               if (!error.alreadyExists && !error.isTransient && !error.isConflict)
-                return yield* yield* overdue(job, error)
+                return yield* yield* overdue(made, error)
               refusal = error
               found = yield* findByName(kubernetes, name)
               if (found === undefined) {
@@ -155,7 +161,7 @@ export class PodRunner extends Context.Service<
             }
             switch (adoptionOf(found, job)) {
               case "ours":
-                return yield* adoptFound(job, found)
+                return yield* adoptFound(options.prepare, found)
               case "oursEnding":
                 yield* awaitGone(found)
                 break
@@ -168,7 +174,7 @@ export class PodRunner extends Context.Service<
                   found.annotations[PodSpec.RUN_ID_ANNOTATION] ?? ""
                 )
                 // The Go worker's Pods do not say which Temporal they belong to: an unknown run is not known to be over.
-                if (state === "open" || (state === "unknown" && isGos(found))) {
+                if (state === "open" || (state === "unknown" && isGos(found) && !hasEnded(found))) {
                   return yield* new JobBusy({ pod: found.name, jobId: job.jobId, workflowId })
                 }
                 yield* Effect.logWarning(`Pod of an ended run (workflow ${workflowId}) is removed first`)
@@ -203,7 +209,7 @@ export class PodRunner extends Context.Service<
             // Before the create: one whose answer is lost must be cleaned up as well.
             yield* Effect.addFinalizer(() => annotated(job)(discard(job)))
             const pod = yield* ensure(job, {
-              prepare,
+              prepare: Effect.as(prepare, job),
               runState: () => Effect.succeed("open"),
               isCancelled: Effect.succeed(false)
             })

@@ -5,6 +5,9 @@ import type { KubernetesClient } from "./KubernetesClient.ts"
 import { ownSecret, SECRET_ANNOTATION } from "./PodSpec.ts"
 import type { PodView } from "./PodView.ts"
 
+/** Whether the Pod's container waits for a Secret of its own. */
+export const needsOne = (pod: PodView): boolean => pod.annotations[SECRET_ANNOTATION] !== undefined
+
 export const make = (kubernetes: KubernetesClient["Service"]) => {
   /** Only an answer is remembered, and only until a Secret is refused. */
   let allowed: boolean | undefined

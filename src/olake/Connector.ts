@@ -86,7 +86,16 @@ export const initialState = (state: string): string =>
 /** Nothing to go on from. */
 export const isEmptyState = (state: string): boolean => initialState(state).replace(/\s/g, "") === "{}"
 
-export const sync = (configs: SyncConfigs, key: Redacted.Redacted | undefined): CommandLine => ({
+const runFile = (jobId: number, workflowId: string): JobFile => ({
+  name: RUN_FILE,
+  content: JSON.stringify({ jobId, workflowId })
+})
+
+/** @param key for the connector, which decrypts by itself */
+export const sync = (
+  { jobId, workflowId, configs }: Omit<RunOfJob, "args">,
+  key: Redacted.Redacted | undefined
+): CommandLine => ({
   args: [
     "sync",
     "--config",
@@ -101,16 +110,12 @@ export const sync = (configs: SyncConfigs, key: Redacted.Redacted | undefined): 
   ],
   secretKey: key,
   files: [
+    runFile(jobId, workflowId),
     { name: "config.json", content: configs.source },
     { name: STREAMS_FILE, content: configs.streams },
     { name: "writer.json", content: configs.destination },
     { name: STATE_FILE, content: initialState(configs.state), keepExisting: true }
   ]
-})
-
-const runFile = (jobId: number, workflowId: string): JobFile => ({
-  name: RUN_FILE,
-  content: JSON.stringify({ jobId, workflowId })
 })
 
 /** Files of the second contract with credentials in clear text: gone when their run is. */

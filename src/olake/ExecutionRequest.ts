@@ -73,16 +73,25 @@ export const ClearRequest = Schema.Struct({
 })
 export type ClearRequest = typeof ClearRequest.Type
 
-/** What ends a writer of the second contract: its request again, and how it went; the Go worker left the latter out. */
+/**
+ * What ends a writer of the second contract: who it is, and how it went, which the Go worker left out. Asks for no more:
+ * a run that another worker has begun must be ended, whatever else its request says.
+ */
 const ended = {
+  workflow_id: WorkflowId,
+  job_id: JobId,
+  project_id: text,
+  connector_type: text,
+  version: text,
+  timeout: Schema.Number.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   began: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   outcome: Schema.Literals(["completed", "failed", "cancelled", "interrupted", "unknown"]).pipe(
     Schema.withDecodingDefaultKey(Effect.succeed("unknown" as const))
   )
 }
-export const SyncEnded = Schema.Struct({ ...SyncRequest.fields, ...ended })
+export const SyncEnded = Schema.Struct({ ...ended, command: Schema.Literal("sync") })
 export type SyncEnded = typeof SyncEnded.Type
-export const ClearEnded = Schema.Struct({ ...ClearRequest.fields, ...ended })
+export const ClearEnded = Schema.Struct({ ...ended, command: Schema.Literal("clear-destination") })
 export type ClearEnded = typeof ClearEnded.Type
 
 /** Argument of the activity that asks a cancelled writer's Pod to stop. */

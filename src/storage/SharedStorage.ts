@@ -53,7 +53,10 @@ export class SharedStorage extends Context.Service<
       since?: number
     ) => Effect.Effect<Option.Option<string>, StorageError>
     /** Adds to `logs/worker.log` of a run, whose directory is there. */
-    readonly appendWorkerLog: (directory: string, lines: string) => Effect.Effect<void, StorageError>
+    readonly appendWorkerLog: (
+      directory: string,
+      lines: string
+    ) => Effect.Effect<void, StorageError | InvalidFile>
     /** Removes old runs. */
     readonly sweep: (retention: LogRetention.Retention) => Effect.Effect<LogRetention.Swept, StorageError>
     /** Whether a file can be written right now. */
@@ -77,8 +80,9 @@ export class SharedStorage extends Context.Service<
           const target = inside(directory, file.name)
           const isKept = file.keepExisting === true
           if (isKept && (yield* isConnectors(directory, file.name))) continue
-          yield* writeWhole(target, file.content, file.isPrivate === true ? privateMode : OPEN_MODE)
+          // The mark first: without it what follows would count as the connector's own.
           if (isKept) yield* writeWhole(markOf(target), sha256(file.content))
+          yield* writeWhole(target, file.content, file.isPrivate === true ? privateMode : OPEN_MODE)
         }
       })
 
@@ -119,6 +123,9 @@ export class SharedStorage extends Context.Service<
         const logs = inside(directory, "logs")
         yield* makeDirectory(logs)
         const target = path.join(logs, "worker.log")
+        // A connector may have put links there, into other runs.
+        yield* files.realPathInside(directory, logs)
+        yield* files.realPathInside(directory, target).pipe(Files.noneIfMissing)
         yield* attempt("write", target, fs.writeFileString(target, lines, { flag: "a", mode: OPEN_MODE }))
       })
 

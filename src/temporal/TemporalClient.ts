@@ -35,6 +35,8 @@ const CANCEL_REQUESTED = 3
 export interface Attempt {
   readonly activityId: string
   readonly type: string
+  /** Whether the activity may not be tried again. */
+  readonly isLast: boolean
   /** The worker's, as it names itself. */
   readonly identity: string
   readonly startedAt: number
@@ -158,6 +160,9 @@ export class TemporalClient extends Context.Service<
                     {
                       activityId: activity.activityId ?? "",
                       type: activity.activityType?.name ?? "",
+                      isLast:
+                        (activity.maximumAttempts ?? 0) > 0 &&
+                        (activity.attempt ?? 1) >= (activity.maximumAttempts ?? 0),
                       identity: activity.lastWorkerIdentity ?? "",
                       startedAt: millisOf(activity.lastStartedTime),
                       heardAt: millisOf(activity.lastHeartbeatTime)

@@ -1,4 +1,4 @@
-/** How workflows call activities. Only numbers: may change freely, a replay does not check them. */
+/** How workflows call activities. These options may change freely, for a replay does not check them; `infra` may not. */
 import type { ActivityOptions } from "@temporalio/workflow"
 
 /**
@@ -44,7 +44,10 @@ export const persist: ActivityOptions = {
   retry: { ...retry, maximumInterval: "60s" }
 }
 
-/** New Pods for a run whose Pod the cluster took away; apart from Temporal's own attempts. */
+/**
+ * New Pods for a run whose Pod the cluster took away; apart from Temporal's own attempts. Decides on commands: a change
+ * needs a `patched` of its own, since a sync may be open for a month.
+ */
 export const infra = { budget: 5, firstPause: 10_000, longestPause: 300_000 }
 
 /** Before the nth of them, in milliseconds: 10 s doubling to 5 min. */

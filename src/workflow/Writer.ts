@@ -16,6 +16,8 @@ export interface Steps<A> {
   readonly persist: (began: boolean, outcome: Outcome) => Promise<Persisted | null>
   /** Tells people of a failure; called before `persist`. */
   readonly alert: (failure: string) => Promise<unknown>
+  /** Whether a request that is refused may be that of a run which another worker has begun. */
+  readonly mayHaveBegun: boolean
 }
 
 const nonCancellable = <A>(run: () => Promise<A>): Promise<A> => CancellationScope.nonCancellable(run)
@@ -70,25 +72,30 @@ export const runWriter = async <A>({
   work,
   stop,
   persist,
-  alert
+  alert,
+  mayHaveBegun
 }: Steps<A>): Promise<{ readonly worked: A | undefined; readonly persisted: Persisted | null }> => {
   const stopping = stopOnCancel(stop)
   const { worked, failure, failures } = await workThrough(work, persist)
   stopping.giveUp()
-  if (typeOf(failure) === "InvalidRequest") throw failure
+  if (typeOf(failure) === "InvalidRequest" && !mayHaveBegun) throw failure
   // By scope, not by the error's class: between two attempts, or without a worker, a cancel looks otherwise.
   const cancelled = CancellationScope.current().consideredCancelled
   const isFailure = failure !== undefined && !cancelled
-  const outcome = failure === undefined ? "completed" : cancelled ? "cancelled" : "failed"
+  // A connector that had ended well before the cancel reached it has done its work.
+  const isDone = failure === undefined || (cancelled && stopping.isFinished())
+  const outcome = isDone ? "completed" : cancelled ? "cancelled" : "failed"
   const persisted = await nonCancellable(async () => {
     // Both in one workflow task, the alert first, as the Go worker orders them.
     const alerting = isFailure ? alertedOf(alert(withPods(failure, failures))) : undefined
     const result = await settled(persist(began(failure, cancelled), outcome))
     if (alerting?.isPending() === true && patched("await-alert")) await alerting.done
+    // Not saved, and so a failure that nobody has heard of yet.
+    if (result.error !== undefined && isDone && patched("alert-unsaved"))
+      await settled(alert(textOf(result.error)))
     return result
   })
-  // A connector that had ended well before the cancel reached it has done its work.
-  const finished = failure === undefined || stopping.isFinished() || persisted.value?.finished === true
+  const finished = isDone || persisted.value?.finished === true
   if (cancelled && !finished) throw new CancelledFailure(cancelledText(persisted))
   if (persisted.error !== undefined)
     throw isFailure ? combined(failure, besides(persisted.error)) : persisted.error

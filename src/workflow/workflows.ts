@@ -54,7 +54,8 @@ const runJob = async (jobId: unknown): Promise<unknown> => {
     work: () => call("SyncActivity", params, Policy.writer),
     stop: () => call("StopActivity", { operation: "sync", jobId }, Policy.stop, STOP),
     persist: (began) => call("PostSyncActivity", { ...params, Began: began }, Policy.persist),
-    alert: () => Promise.resolve()
+    alert: () => Promise.resolve(),
+    mayHaveBegun: false
   })
   return persisted?.state
 }
@@ -98,7 +99,8 @@ const runRequest = async (request: Fields): Promise<unknown> => {
           ErrorMessage: failure
         },
         Policy.alert
-      )
+      ),
+    mayHaveBegun: typeof job_id === "number" && job_id > 0
   })
   return { response: persisted?.response ?? responseOf(worked) }
 }

@@ -6,6 +6,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { sweep } from "../../src/activity/Orphans.ts"
 import { KubernetesClient } from "../../src/kubernetes/KubernetesClient.ts"
 import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
+import { SharedStorage } from "../../src/storage/SharedStorage.ts"
 import { type RunState, TemporalClient, unavailable } from "../../src/temporal/TemporalClient.ts"
 import { aPod } from "../support/PodBuilder.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
@@ -21,6 +22,7 @@ const removed = (
   Effect.gen(function* () {
     yield* TestClock.setTime(NOW)
     const deleted: Array<string> = []
+    const cleaned: Array<string> = []
     const pods = Object.keys(runs).map((name) => ({
       ...aPod().view(),
       name,
@@ -42,6 +44,10 @@ const removed = (
         namespace: "olake",
         deletePod: (name, uid) => Effect.sync(() => void deleted.push(`${name} ${uid}`))
       }),
+      Layer.mock(SharedStorage, {
+        remove: (directory, files) =>
+          Effect.sync(() => void cleaned.push(`${directory.length} ${files.join(" ")}`))
+      }),
       Layer.mock(TemporalClient, {
         lookAt: (workflowId) => {
           const run = runs[workflowId] ?? "unavailable"
@@ -50,6 +56,11 @@ const removed = (
       })
     )
     yield* sweep().pipe(Effect.provide(layer), Effect.ignore)
+    // What holds credentials goes with the Pod.
+    assert.deepStrictEqual(
+      cleaned,
+      deleted.map(() => "64 source.json destination.json")
+    )
     return deleted
   })
 
@@ -82,10 +93,12 @@ describe("Pods of ended runs", () => {
     })
   )
 
-  it.effect("of another Temporal namespace are none of ours; without Temporal nothing is decided", () =>
-    Effect.gen(function* () {
-      assert.deepStrictEqual(yield* removed({ a: closed(99) }, { namespace: "others" }), [])
-      assert.deepStrictEqual(yield* removed({ a: closed(99), b: "unavailable" }), [])
-    })
+  it.effect(
+    "of another Temporal namespace are none of ours; of what Temporal does not tell nothing is decided",
+    () =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* removed({ a: closed(99) }, { namespace: "others" }), [])
+        assert.deepStrictEqual(yield* removed({ a: "unavailable", b: closed(99) }), ["b uid-b"])
+      })
   )
 })

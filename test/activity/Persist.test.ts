@@ -115,3 +115,38 @@ describe("the end of a sync", () => {
     })
   )
 })
+
+describe("the end of a run of the second contract", () => {
+  const request = {
+    command: "sync",
+    workflow_id: "w-1",
+    job_id: 7,
+    project_id: "123",
+    connector_type: "",
+    version: "",
+    timeout: 0,
+    began: true,
+    outcome: "completed"
+  } as const
+  const broken = Effect.fail(new InvalidFile({ path: "/data/state.json", problem: "is empty" }))
+
+  it.effect("takes away what holds credentials, though the state is none", () =>
+    Effect.gen(function* () {
+      const removed: Array<string> = []
+      const layer = Layer.mergeAll(
+        Layer.mock(PodRunner, { stop: () => Effect.succeed(false) }),
+        Layer.mock(SharedStorage, {
+          hasDirectory: () => Effect.succeed(true),
+          isConnectors: () => Effect.succeed(true),
+          readJson: () => broken,
+          remove: (_directory, files) => Effect.sync(() => void removed.push(...files))
+        }),
+        Layer.mock(SyncTelemetry, {}),
+        Layer.mock(Jobs, {})
+      )
+      const error = yield* Effect.flip(persist(request, activity).pipe(Effect.provide(layer)))
+      assert.strictEqual(error._tag, "InvalidState")
+      assert.deepStrictEqual(removed, ["source.json", "destination.json"])
+    })
+  )
+})

@@ -15,13 +15,18 @@ const attempt = (over: Partial<Attempt> = {}): Attempt => ({
   activityId: "6",
   type: "SyncActivity",
   identity: "worker-9@olake",
+  isLast: false,
   startedAt: NOW - 60_000,
   heardAt: NOW - 1_000,
   ...over
 })
 
 /** Ids of the attempts that were failed, at once and after a while in which nothing more is heard. */
-const takenOver = (attempts: ReadonlyArray<Attempt>, namespace = "default", failures = 0) =>
+const takenOver = (
+  given: ReadonlyArray<Attempt> | ((looks: number) => ReadonlyArray<Attempt>),
+  namespace = "default",
+  failures = 0
+) =>
   Effect.gen(function* () {
     yield* TestClock.setTime(NOW)
     const failed: Array<string> = []
@@ -45,7 +50,11 @@ const takenOver = (attempts: ReadonlyArray<Attempt>, namespace = "default", fail
           Effect.suspend(() =>
             (looks += 1) <= failures
               ? Effect.fail(unavailable("look")("away"))
-              : Effect.succeed(attempts.filter(({ activityId }) => !failed.includes(activityId)))
+              : Effect.succeed(
+                  (typeof given === "function" ? given(looks) : given).filter(
+                    ({ activityId }) => !failed.includes(activityId)
+                  )
+                )
           ),
         failAttempt: (_workflow, _run, activityId) => Effect.sync(() => void failed.push(activityId))
       })
@@ -59,36 +68,43 @@ const takenOver = (attempts: ReadonlyArray<Attempt>, namespace = "default", fail
   })
 
 describe("a worker that starts", () => {
-  it.effect("takes over at once what it had itself before, under its own name", () =>
+  it.effect("takes over what nothing is heard of for 8 s by its own clock, under its own name too", () =>
     Effect.gen(function* () {
-      const { atOnce } = yield* takenOver([attempt({ identity: "worker-1@olake" })])
-      assert.deepStrictEqual(atOnce, ["6"])
+      for (const identity of ["worker-9@olake", "worker-1@olake"]) {
+        const { atOnce, later } = yield* takenOver([attempt({ identity })])
+        assert.deepStrictEqual([atOnce, later], [[], ["6"]])
+      }
+      // Temporal's clock may be anywhere.
+      assert.deepStrictEqual((yield* takenOver([attempt({ heardAt: NOW - 900_000 })])).atOnce, [])
     })
   )
 
-  it.effect("takes over another's once nothing is heard of it for 8 s", () =>
+  it.effect("leaves what is heard of, by whoever it was taken", () =>
     Effect.gen(function* () {
-      const { atOnce, later } = yield* takenOver([attempt()])
-      assert.deepStrictEqual([atOnce, later], [[], ["6"]])
-      assert.deepStrictEqual((yield* takenOver([attempt({ heardAt: NOW - 9_000 })])).atOnce, ["6"])
-      // One that was taken a moment ago has not had to say anything yet.
-      assert.deepStrictEqual((yield* takenOver([attempt({ heardAt: 0, startedAt: NOW - 1 })])).atOnce, [])
+      const living = (looks: number) => [attempt({ heardAt: NOW + looks * 5_000 })]
+      assert.deepStrictEqual((yield* takenOver(living)).later, [])
     })
   )
 
-  it.effect("leaves what it has taken itself, what is seldom heard of, and other namespaces'", () =>
-    Effect.gen(function* () {
-      const own = attempt({ identity: "worker-1@olake", startedAt: NOW + 1 })
-      assert.deepStrictEqual((yield* takenOver([own])).later, [])
-      assert.deepStrictEqual((yield* takenOver([attempt({ type: "StopActivity", heardAt: 0 })])).later, [])
-      assert.deepStrictEqual((yield* takenOver([attempt()], "others")).looks, 0)
-    })
+  it.effect(
+    "leaves the Go worker's, what may not be tried again, what is seldom heard of, other namespaces'",
+    () =>
+      Effect.gen(function* () {
+        const left: ReadonlyArray<Partial<Attempt>> = [
+          { identity: "9791@vm@" },
+          { identity: "9791@vm@olake" },
+          { identity: "worker-9@other" },
+          { isLast: true },
+          { type: "StopActivity" }
+        ]
+        for (const over of left) assert.deepStrictEqual((yield* takenOver([attempt(over)])).later, [])
+        assert.deepStrictEqual((yield* takenOver([attempt()], "others")).looks, 0)
+      })
   )
 
-  it.effect("waits for Temporal, and ends when all is in good hands", () =>
+  it.effect("waits for Temporal, and ends when nothing is left", () =>
     Effect.gen(function* () {
-      const waited = yield* takenOver([attempt({ identity: "worker-1@olake" })], "default", 3)
-      assert.deepStrictEqual([waited.atOnce, waited.later], [[], ["6"]])
+      assert.deepStrictEqual((yield* takenOver([attempt()], "default", 3)).later, ["6"])
       assert.strictEqual((yield* takenOver([])).looks, 1)
     })
   )

@@ -35,7 +35,7 @@ describe("a death of the worker", () => {
       () =>
         Effect.gen(function* () {
           const { worker, env, storage, tables, healthPort } = yield* World
-          const row = { version: "v0.0.0-dev", config: `{"scenario":"sleep","seconds":25}` }
+          const row = { version: "v0.0.0-dev", config: `{"scenario":"sleep","seconds":45}` }
           const jobId = yield* tables.insertJob({
             source: yield* tables.insertSource({ type: "probe", ...row }),
             destination: yield* tables.insertDestination({ type: "jsonl", ...row }),
@@ -68,7 +68,7 @@ describe("a death of the worker", () => {
             1
           )
         }),
-      90_000
+      120_000
     )
   })
 })

@@ -59,7 +59,7 @@ const runScoped = (job: Job) => Effect.scoped(Effect.flatMap(PodRunner, (pods) =
 const adopt = (job: Job = sync, prepare: Effect.Effect<void> = Effect.void) =>
   Effect.flatMap(PodRunner, (pods) =>
     pods.adopt(job, {
-      prepare,
+      prepare: Effect.as(prepare, job),
       runState: () => Effect.succeed("closed"),
       isCancelled: Effect.succeed(false)
     })
@@ -171,7 +171,7 @@ describe("a Pod of the Go worker's on the API server", () => {
   const adoptWith = (job: Job, state: RunState) =>
     Effect.flatMap(PodRunner, (pods) =>
       pods.adopt(job, {
-        prepare: Effect.void,
+        prepare: Effect.succeed(job),
         runState: () => Effect.succeed(state),
         isCancelled: Effect.succeed(false)
       })
@@ -196,6 +196,16 @@ describe("a Pod of the Go worker's on the API server", () => {
         assert.deepStrictEqual([creates(api), deletes(api), api.pods.length], [0, 0, 1])
       }))
   }
+
+  test("of a forgotten run that has ended holds up nobody: it is removed", (api) =>
+    Effect.gen(function* () {
+      api.pods = [endedWell(gos("sync-123-7-other"))]
+      const adopting = yield* Effect.forkChild(adoptWith(sync, "unknown"))
+      yield* eventually("it is deleted", () => (deletes(api) === 1 ? true : undefined))
+      api.send({ type: "DELETED", object: { ...gos("sync-123-7-other"), status: { phase: "Succeeded" } } })
+      yield* eventually("its job's next Pod is made", () => (creates(api) === 1 ? true : undefined))
+      yield* Fiber.interrupt(adopting)
+    }))
 
   test("is asked to stop with its run, though it has another name", (api) =>
     Effect.gen(function* () {

@@ -188,7 +188,7 @@ describe("adopt: a Pod that outlives its waiter", () => {
   const adopt = (job: Job = sync, open = false) =>
     Effect.flatMap(PodRunner, (pods) =>
       pods.adopt(job, {
-        prepare: Effect.sync(() => void prepared.push(job.run.runId)),
+        prepare: Effect.sync(() => (prepared.push(job.run.runId), job)),
         runState: () => Effect.succeed(open ? "open" : "closed"),
         isCancelled: Effect.succeed(false)
       })
@@ -313,15 +313,15 @@ describe("the encryption key", () => {
     () =>
       Effect.gen(function* () {
         const pods = yield* PodRunner
-        const options = {
-          prepare: Effect.void,
+        const options = (job: Job) => ({
+          prepare: Effect.succeed(job),
           runState: () => Effect.succeed("closed" as const),
           isCancelled: Effect.succeed(false)
-        }
+        })
         const secretNames: Array<string | undefined> = []
         for (const runId of ["r-1", "r-2"]) {
           const job = { ...sync, secretKey, run: { ...run, runId } }
-          const { view } = yield* pods.adopt(job, options)
+          const { view } = yield* pods.adopt(job, options(job))
           secretNames.push(view.annotations[PodSpec.SECRET_ANNOTATION])
           yield* pods.stop(job)
         }

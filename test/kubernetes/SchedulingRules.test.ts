@@ -287,7 +287,7 @@ it.live("the next Pod stands where the ConfigMap says when it is made", () =>
         const job = { ...sync, jobId, run: { ...sync.run, workflowId: `w-${jobId}` } }
         const running = yield* Effect.forkChild(
           runner.adopt(job, {
-            prepare: Effect.void,
+            prepare: Effect.succeed(job),
             runState: () => Effect.succeed("open"),
             isCancelled: Effect.succeed(false)
           })

@@ -45,11 +45,9 @@ describe("command lines", () => {
       "/mnt/config/config.json"
     ]))
 
-  it("sync writes four files and keeps a state that is there", () => {
-    const { args, files } = Connector.sync(
-      { source: "s", destination: "d", streams: "c", state: "NULL" },
-      undefined
-    )
+  it("sync writes its files and keeps a state that is there", () => {
+    const configs = { source: "s", destination: "d", streams: "c", state: "NULL" }
+    const { args, files } = Connector.sync({ jobId: 7, workflowId: "w", configs }, undefined)
     assert.deepStrictEqual(args, [
       "sync",
       "--config",
@@ -62,6 +60,7 @@ describe("command lines", () => {
       "/mnt/config/state.json"
     ])
     assert.deepStrictEqual(files, [
+      { name: ".olake-run.json", content: `{"jobId":7,"workflowId":"w"}` },
       { name: "config.json", content: "s" },
       { name: "streams.json", content: "c" },
       { name: "writer.json", content: "d" },

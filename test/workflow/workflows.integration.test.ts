@@ -369,6 +369,19 @@ describe("a run of the second contract", () => {
       assert.include(calls.find((call) => call.startsWith("PostSync")) ?? "", `"outcome":"failed"`)
     }))
 
+  it("that has done its work, but whose state cannot be saved, alerts too", () =>
+    withWorker({ ...good, PostSyncActivity: refuse("InvalidState", true) }, async (calls) => {
+      const failure = await failureOf(execute("RunSyncWorkflow", request))
+      assert.strictEqual((failure as ApplicationFailure).type, "InvalidState")
+      assert.include(calls.find((call) => call.startsWith("Send")) ?? "", `"ErrorMessage":"InvalidState!"`)
+    }))
+
+  it("whose request is refused is ended all the same: another worker may have begun it", () =>
+    withWorker({ ...good, SyncActivity: refuse("InvalidRequest", true) }, async (calls) => {
+      await failureOf(execute("RunSyncWorkflow", request))
+      assert.include(names(calls), "PostSyncActivity")
+    }))
+
   it("waits for its alert, but not for ever, and whatever becomes of it", () =>
     withWorker(
       {
