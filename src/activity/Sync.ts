@@ -68,6 +68,7 @@ const hasState = Effect.fnUntraced(function* (directory: string) {
 const ofRequest = Effect.fnUntraced(function* (request: SyncRequest, activity: ActivityRun) {
   const { timeouts } = yield* WorkerConfig
   const decryption = yield* Decryption
+  const storage = yield* SharedStorage
   const telemetry = yield* SyncTelemetry
   const { job_id: jobId, workflow_id: workflowId } = request
   yield* requireOwn("workflow_id", workflowId, activity)
@@ -86,7 +87,10 @@ const ofRequest = Effect.fnUntraced(function* (request: SyncRequest, activity: A
       yield* userId,
       yield* hasState(identity.directory)
     )
-    if (activity.attempt === 1) yield* telemetry.send("started", { jobId, workflowId })
+    // Once in a run, whatever becomes of its attempts and Pods.
+    if (!(yield* storage.hasDirectory(identity.directory))) {
+      yield* telemetry.send("started", { jobId, workflowId })
+    }
     return {
       ...identity,
       ...command,

@@ -9,7 +9,7 @@ import type { WorkerConfig } from "../../src/Config.ts"
 import type { KubernetesClient } from "../../src/kubernetes/KubernetesClient.ts"
 import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
 import * as PodSpec from "../../src/kubernetes/PodSpec.ts"
-import type { PodWatch } from "../../src/kubernetes/PodWatch.ts"
+import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import type { Job } from "../../src/olake/Job.ts"
 import { eventually } from "../dev/support.ts"
 import { testConfig } from "../support/TestConfig.ts"
@@ -63,6 +63,14 @@ const untilThere = Effect.flatMap(LocalPods, ({ pods }) =>
     pods().some(({ status }) => JSON.stringify(status).includes("Running")) ? true : undefined
   )
 )
+/** The watch hears of a Pod a moment after it is there. */
+const untilKnown = Effect.gen(function* () {
+  const { find } = yield* PodWatch
+  const services = yield* Effect.context()
+  yield* eventually("the watch knows the Pod", () =>
+    Effect.runPromiseWith(services)(find((view) => view.phase === "Running"))
+  )
+})
 const runScoped = (job: Job) => Effect.scoped(Effect.flatMap(PodRunner, (pods) => pods.run(job, Effect.void)))
 
 const call = (method: string, path: string, body: unknown) =>
@@ -200,9 +208,11 @@ describe("adopt: a Pod that outlives its waiter", () => {
       prepared.length = 0
       const first = yield* Effect.forkChild(adopt())
       yield* untilThere
+      yield* untilKnown
       yield* Fiber.interrupt(first)
       assert.deepStrictEqual(yield* names, [name])
-      const second = yield* Effect.forkChild(adopt())
+      // At once, so that it waits for the Pod when that is stopped.
+      const second = yield* Effect.forkChild(adopt(), { startImmediately: true })
       assert.isFalse(yield* stop())
       const { failure } = yield* Fiber.join(second)
       assert.strictEqual(failure?.class, "Stopped")
