@@ -1,13 +1,6 @@
-/** How a soak is judged; and a short one on a real cluster. */
+/** How a soak is judged. */
 import { assert, describe, it } from "@effect/vitest"
-import * as Effect from "effect/Effect"
-import * as path from "node:path"
-import { hostAddress } from "../../dev/cluster/Settings.ts"
-import { Postgres } from "../../dev/Postgres.ts"
-import { soak } from "../../dev/soak/soak.ts"
 import { type Interval, intervalsOf, judge } from "../../dev/soak/Writers.ts"
-import { TemporalServer } from "../../dev/TemporalServer.ts"
-import { clusterAccess } from "../support/ClusterAccess.ts"
 
 const interval = (begin: number, end: number, from: number, to: number): Interval => ({
   run: "r",
@@ -31,26 +24,4 @@ describe("what connectors note", () => {
     assert.lengthOf(judge(7, [...good, interval(5, 6, 8, 9)], 9).lostCheckpoints, 1)
     assert.lengthOf(judge(7, good, 8).lostCheckpoints, 1)
   })
-})
-
-const access = await clusterAccess()
-
-describe.skipIf(!access.available)("a short soak on a real cluster", () => {
-  it.live(
-    "loses nothing and has no second writer, though workers are killed and Pods deleted",
-    () =>
-      Effect.gen(function* () {
-        const root = path.resolve(import.meta.dirname, "../..")
-        const result = yield* soak({ root, seconds: 40, syncs: 6, workers: 2 })
-        assert.deepInclude(result, { secondWriters: [], lostResults: [], lostCheckpoints: [] })
-        assert.isAbove(result.runs, 6)
-        assert.isAbove(result.kills, 0)
-        assert.isAbove(result.deletes, 0)
-      }).pipe(
-        Effect.scoped,
-        Effect.provide(Postgres.layer({ listenAddresses: [hostAddress] })),
-        Effect.provide(TemporalServer.layer())
-      ),
-    300_000
-  )
 })

@@ -19,12 +19,19 @@ const QUEUE = "olake"
 
 let env: TestWorkflowEnvironment
 
+/** The SDK gives a server 5 s to start, which a busy machine does not always keep to; it kills one that is late. */
+const timeSkippingServer = Effect.gen(function* () {
+  const path = yield* temporalTestServer
+  const executable = { type: "existing-path", path } as const
+  const start = Effect.tryPromise(() =>
+    TestWorkflowEnvironment.createTimeSkipping({ server: { executable } })
+  )
+  return yield* Effect.retry(start, { times: 20 })
+})
+
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger("ERROR") })
-  const path = await Effect.runPromise(temporalTestServer)
-  env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: "existing-path", path } }
-  })
+  env = await Effect.runPromise(timeSkippingServer)
   await env.connection.operatorService.addSearchAttributes({
     namespace: "default",
     searchAttributes: { OperationType: KEYWORD }
