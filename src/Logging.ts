@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as LogLevel from "effect/LogLevel"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import { WorkerConfig } from "./Config.ts"
@@ -72,9 +73,6 @@ const printable = (masked: Mask, root: unknown): unknown => {
   return show(root, [])
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 const textOf = (shown: unknown): string =>
   typeof shown === "string" ? shown : (JSON.stringify(shown) ?? String(shown))
 
@@ -98,7 +96,7 @@ const describe = (problem: Error | Cause.Cause<unknown>, withStack: boolean): st
 const toEntry = (options: Logger.Options<unknown>, masked: Mask, withStack: boolean): Entry => {
   const parts = Array.isArray(options.message) ? options.message : [options.message]
   const annotations = printable(masked, options.fiber.getRef(References.CurrentLogAnnotations))
-  const fields: Record<string, unknown> = isRecord(annotations) ? { ...annotations } : {}
+  const fields: Record<string, unknown> = Predicate.isObject(annotations) ? { ...annotations } : {}
   const texts: Array<string> = []
   const errors: Array<string> = []
   for (const part of parts) {
@@ -107,7 +105,7 @@ const toEntry = (options: Logger.Options<unknown>, masked: Mask, withStack: bool
       continue
     }
     const shown = printable(masked, part)
-    if (isRecord(shown)) Object.assign(fields, shown)
+    if (Predicate.isObject(shown)) Object.assign(fields, shown)
     else texts.push(textOf(shown))
   }
   if (options.cause.reasons.length > 0) errors.push(attempt(() => describe(options.cause, withStack)))

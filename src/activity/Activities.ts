@@ -31,9 +31,8 @@ const isFirst = (wire: unknown): boolean => Predicate.hasProperty(wire, "JobID")
 const isClear = (wire: unknown): boolean =>
   Predicate.hasProperty(wire, "command") && wire.command === "clear-destination"
 
-const logDirectory = logDirectoryOf
-const waits = { detachesOnDrain: true, logDirectory }
-const toTheEnd = { detachesOnDrain: false, logDirectory }
+const waits = { detachesOnDrain: true, logDirectory: logDirectoryOf }
+const toTheEnd = { detachesOnDrain: false, logDirectory: logDirectoryOf }
 
 export const make = Effect.gen(function* () {
   const turns = yield* Semaphore.make((yield* WorkerConfig).concurrency.activities)

@@ -11,7 +11,7 @@ import { PodRunner } from "../kubernetes/PodRunner.ts"
 import { SyncTelemetry } from "../notification/SyncTelemetry.ts"
 import type { PersistParams } from "../olake/ActivityParams.ts"
 import { PRIVATE_FILES } from "../olake/Connector.ts"
-import type { ClearEnded, SyncEnded } from "../olake/ExecutionRequest.ts"
+import { type ClearEnded, jobIdOf, type SyncEnded } from "../olake/ExecutionRequest.ts"
 import { ofSync, STATE_FILE } from "../olake/Workdir.ts"
 import type { JsonFile } from "../storage/JsonFile.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
@@ -154,9 +154,5 @@ export const persist = Effect.fn("activity.persist")(
   function* (params: PersistParams | SyncEnded, activity: ActivityRun) {
     return yield* "JobID" in params ? ofJob(params, activity) : ofRequest(params, activity)
   },
-  (effect, params) =>
-    Effect.annotateLogs(effect, {
-      operation: "sync",
-      jobId: "JobID" in params ? params.JobID : params.job_id
-    })
+  (effect, params) => Effect.annotateLogs(effect, { operation: "sync", jobId: jobIdOf(params) })
 )

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { Jobs } from "../database/Jobs.ts"
+import { FIRST_PROJECT } from "../database/Projects.ts"
 import { SYNC_ARGS } from "../olake/Connector.ts"
 import type { ClearEnded } from "../olake/ExecutionRequest.ts"
 import { STATE_FILE } from "../olake/Workdir.ts"
@@ -18,7 +19,7 @@ const syncRequest = ({ connector_type, version, job_id, timeout }: ClearEnded, p
   version,
   args: SYNC_ARGS,
   configs: null,
-  workflow_id: `sync-${projectId}-${job_id}`,
+  workflow_id: SyncSchedule.workflowIdOf(projectId, job_id),
   job_id,
   project_id: projectId,
   timeout,
@@ -38,7 +39,7 @@ const leftAs = (id: string, schedule: SyncSchedule.ScheduleState): string => {
 /** Gives the job its syncs back, or says how the schedule is left. */
 const endSchedule = Effect.fnUntraced(function* (request: ClearEnded, isDone: boolean) {
   const job = yield* (yield* Jobs).summary(request.job_id)
-  const projectId = request.project_id || job?.projectId || "123"
+  const projectId = request.project_id || job?.projectId || FIRST_PROJECT
   const schedule = { projectId, jobId: request.job_id }
   const id = SyncSchedule.idOf(projectId, request.job_id)
   if (!isDone) return leftAs(id, yield* SyncSchedule.stateOf(schedule))

@@ -3,44 +3,39 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { WorkerConfig } from "../Config.ts"
 import { Decryption } from "../database/Decryption.ts"
-import { Jobs } from "../database/Jobs.ts"
+import type { JobRow } from "../database/Jobs.ts"
 import { SyncTelemetry } from "../notification/SyncTelemetry.ts"
 import type { SyncParams } from "../olake/ActivityParams.ts"
 import * as Connector from "../olake/Connector.ts"
-import { type SyncRequest, timeoutOf } from "../olake/ExecutionRequest.ts"
-import type { Job } from "../olake/Job.ts"
-import { ofSync, STATE_FILE } from "../olake/Workdir.ts"
+import { jobIdOf, type SyncRequest } from "../olake/ExecutionRequest.ts"
+import { STATE_FILE } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import type { ActivityRun } from "./ActivityBoundary.ts"
-import { requireImage, requireOwn, writerRun } from "./WriterRun.ts"
-
-const identityOf = (jobId: number, { run, attempt }: ActivityRun) =>
-  ({ operation: "sync", jobId, run, attempt, directory: ofSync(run.workflowId) }) as const
+import { identityOf, jobOf, requireOwn, writerRun } from "./WriterRun.ts"
 
 /** The connector decrypts by itself, with the key it is given. */
 const ofJob = Effect.fnUntraced(function* (params: SyncParams, activity: ActivityRun) {
-  const { jobs: settings, timeouts } = yield* WorkerConfig
-  yield* requireOwn("WorkflowID", params.WorkflowID, activity)
-  const identity = identityOf(params.JobID, activity)
-  const make = Effect.gen(function* () {
-    const row = yield* (yield* Jobs).read(params.JobID)
-    yield* requireImage(params.JobID, row)
-    const configs = {
-      source: row.sourceConfig,
-      destination: row.destinationConfig,
-      streams: row.streamsConfig,
-      state: row.state
-    }
-    return {
-      ...identity,
-      ...Connector.sync({ jobId: params.JobID, workflowId: params.WorkflowID, configs }, settings.secretKey),
-      connector: row.sourceType,
-      version: row.sourceVersion,
-      timeout: timeouts.sync,
-      askedAt: activity.scheduledAt
-    } satisfies Job
-  })
-  return yield* writerRun(identity, make)
+  const { secretKey } = (yield* WorkerConfig).jobs
+  const { JobID: jobId, WorkflowID: workflowId } = params
+  yield* requireOwn("WorkflowID", workflowId, activity)
+  const identity = identityOf("sync", jobId, activity)
+  const commandOf = (row: JobRow) =>
+    Effect.succeed(
+      Connector.sync(
+        {
+          jobId,
+          workflowId,
+          configs: {
+            source: row.sourceConfig,
+            destination: row.destinationConfig,
+            streams: row.streamsConfig,
+            state: row.state
+          }
+        },
+        secretKey
+      )
+    )
+  return yield* writerRun(identity, jobOf(identity, activity, {}, commandOf))
 })
 
 /** OLake's UI leaves it for all connectors; who wants no telemetry has none. */
@@ -66,16 +61,13 @@ const hasState = Effect.fnUntraced(function* (directory: string) {
 
 /** The connector gets its configs decrypted. */
 const ofRequest = Effect.fnUntraced(function* (request: SyncRequest, activity: ActivityRun) {
-  const { timeouts } = yield* WorkerConfig
   const decryption = yield* Decryption
   const storage = yield* SharedStorage
   const telemetry = yield* SyncTelemetry
   const { job_id: jobId, workflow_id: workflowId } = request
   yield* requireOwn("workflow_id", workflowId, activity)
-  const identity = identityOf(jobId, activity)
-  const make = Effect.gen(function* () {
-    const row = yield* (yield* Jobs).read(jobId)
-    yield* requireImage(jobId, row)
+  const identity = identityOf("sync", jobId, activity)
+  const commandOf = Effect.fnUntraced(function* (row: JobRow) {
     const configs = {
       source: yield* decryption.decrypt(row.sourceConfig, `source config of job ${jobId}`),
       destination: yield* decryption.decrypt(row.destinationConfig, `destination config of job ${jobId}`),
@@ -91,25 +83,14 @@ const ofRequest = Effect.fnUntraced(function* (request: SyncRequest, activity: A
     if (!(yield* storage.hasDirectory(identity.directory))) {
       yield* telemetry.send("started", { jobId, workflowId })
     }
-    return {
-      ...identity,
-      ...command,
-      connector: request.connector_type || row.sourceType,
-      version: row.sourceVersion,
-      timeout: timeoutOf(request) ?? timeouts.sync,
-      askedAt: activity.scheduledAt
-    } satisfies Job
+    return command
   })
-  return yield* writerRun(identity, make)
+  return yield* writerRun(identity, jobOf(identity, activity, request, commandOf))
 })
 
 export const sync = Effect.fn("activity.sync")(
   function* (request: SyncParams | SyncRequest, activity: ActivityRun) {
     return yield* "JobID" in request ? ofJob(request, activity) : ofRequest(request, activity)
   },
-  (effect, request) =>
-    Effect.annotateLogs(effect, {
-      operation: "sync",
-      jobId: "JobID" in request ? request.JobID : request.job_id
-    })
+  (effect, request) => Effect.annotateLogs(effect, { operation: "sync", jobId: jobIdOf(request) })
 )

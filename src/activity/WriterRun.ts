@@ -1,10 +1,14 @@
 /** What syncs and clear-destinations share: waiting for the job's Pod, making it where there is none. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { JobRow } from "../database/Jobs.ts"
+import { WorkerConfig } from "../Config.ts"
+import { type JobRow, Jobs } from "../database/Jobs.ts"
 import { PodRunner, type Wanted } from "../kubernetes/PodRunner.ts"
 import { ConnectorType, ConnectorVersion } from "../olake/ActivityParams.ts"
+import type { CommandLine } from "../olake/Connector.ts"
+import { type SyncRequest, timeoutOf } from "../olake/ExecutionRequest.ts"
 import type { Job } from "../olake/Job.ts"
+import { ofSync } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import { TemporalClient } from "../temporal/TemporalClient.ts"
 import { type ActivityError, type ActivityRun, InvalidRequest } from "./ActivityBoundary.ts"
@@ -24,7 +28,7 @@ export class InvalidJob extends Schema.TaggedError<InvalidJob>()("InvalidJob", {
 }
 
 /** What the row says about the image comes from people too. */
-export const requireImage = (jobId: number, row: JobRow): Effect.Effect<void, InvalidJob> => {
+const requireImage = (jobId: number, row: JobRow): Effect.Effect<void, InvalidJob> => {
   const problems = [
     ...(isConnector(row.sourceType) ? [] : [`Job ${jobId}: its source's type is no connector's name`]),
     ...(isVersion(row.sourceVersion) ? [] : [`Job ${jobId}: its source's version is no image tag`])
@@ -42,9 +46,39 @@ export const requireOwn = (field: string, workflowId: string, { run }: ActivityR
         })
       )
 
-export interface WriterIdentity extends Wanted {
+interface WriterIdentity extends Wanted {
+  readonly operation: "sync" | "clear-destination"
   readonly directory: string
 }
+
+export const identityOf = (
+  operation: WriterIdentity["operation"],
+  jobId: number,
+  { run, attempt }: ActivityRun
+): WriterIdentity => ({ operation, jobId, run, attempt, directory: ofSync(run.workflowId) })
+
+/** What a request may say of its connector; the job's row has the rest. */
+type Asked = Partial<Pick<SyncRequest, "connector_type" | "timeout">>
+
+/** The job as its row and its request have it now; `commandOf` makes the connector's files and arguments of the row. */
+export const jobOf = Effect.fnUntraced(function* <E, R>(
+  identity: WriterIdentity,
+  { scheduledAt }: ActivityRun,
+  { connector_type, timeout = 0 }: Asked,
+  commandOf: (row: JobRow) => Effect.Effect<CommandLine, E, R>
+) {
+  const { timeouts } = yield* WorkerConfig
+  const row = yield* (yield* Jobs).read(identity.jobId)
+  yield* requireImage(identity.jobId, row)
+  return {
+    ...identity,
+    ...(yield* commandOf(row)),
+    connector: connector_type || row.sourceType,
+    version: row.sourceVersion,
+    timeout: timeoutOf({ timeout }) ?? timeouts.sync,
+    askedAt: scheduledAt
+  } satisfies Job
+})
 
 /**
  * Waits for the Pod, and leaves it for `Persist.ts` to end: a worker that stops leaves it to the next attempt.

@@ -1,4 +1,5 @@
 /** JSON objects with an entry for each job. A bad entry is left out and said; the others hold. Pure. */
+import { parseObject } from "./JsonObject.ts"
 
 export interface ByJob<A> {
   readonly entries: ReadonlyMap<number, A>
@@ -9,25 +10,13 @@ export interface ByJob<A> {
 /** An entry's value, or what is wrong with it: the path below the entry, and the words. */
 export type ParsedEntry<A> = { readonly value: A } | { readonly at: string; readonly problem: string }
 
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
-const entriesOf = (text: string): Record<string, unknown> | undefined => {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isRecord(value) ? value : undefined
-  } catch {
-    return undefined
-  }
-}
-
 /** Undefined where the text is no JSON object at all. */
 export const parseByJob = <A>(
   variable: string,
   text: string,
   parseEntry: (value: unknown) => ParsedEntry<A>
 ): ByJob<A> | undefined => {
-  const given = entriesOf(text)
+  const given = parseObject(text)
   if (given === undefined) return undefined
   const entries = new Map<number, A>()
   const problems: Array<string> = []

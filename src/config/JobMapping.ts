@@ -1,5 +1,6 @@
 /** OLAKE_JOB_MAPPING: job id to node labels; job 0 stands for all that have no entry. Pure. */
-import { type ByJob, isRecord, type ParsedEntry, parseByJob } from "./ByJob.ts"
+import * as Predicate from "effect/Predicate"
+import { type ByJob, type ParsedEntry, parseByJob } from "./ByJob.ts"
 import { name } from "./Setting.ts"
 
 export type Labels = Readonly<Record<string, string>>
@@ -24,7 +25,7 @@ export const parseLabels = (
   labels: unknown,
   { emptyValues }: { readonly emptyValues: boolean }
 ): ParsedEntry<Labels> => {
-  if (!isRecord(labels)) return { at: "", problem: "expected an object of node labels" }
+  if (!Predicate.isObject(labels)) return { at: "", problem: "expected an object of node labels" }
   const trimmed: Record<string, string> = {}
   for (const [key, value] of Object.entries(labels)) {
     const at = `.${key}`

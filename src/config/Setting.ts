@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as GoDuration from "./GoDuration.ts"
+import { type JsonObject, parseObject } from "./JsonObject.ts"
 
 export interface Setting<A> {
   readonly variable: string
@@ -153,19 +154,7 @@ export const flag: Kind<boolean> = {
     /^(?:1|t|true)$/i.test(value) ? true : /^(?:0|f|false)$/i.test(value) ? false : undefined
 }
 
-const objectOf = (text: string): Readonly<Record<string, unknown>> | undefined => {
-  try {
-    const value: unknown = JSON.parse(text)
-    return Predicate.isObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
-}
-
-export const jsonObject: Kind<Readonly<Record<string, unknown>>> = {
-  expects: "a JSON object",
-  parse: objectOf
-}
+export const jsonObject: Kind<JsonObject> = { expects: "a JSON object", parse: parseObject }
 
 /** An annotation's name, as Kubernetes has it: at most 63 characters, perhaps a domain before it. */
 const ANNOTATION = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?$/
@@ -173,7 +162,7 @@ const ANNOTATION = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:
 export const annotations: Kind<Readonly<Record<string, string>>> = {
   expects: "a JSON object of annotation names to texts",
   parse: (text) => {
-    const entries = Object.entries(objectOf(text) ?? { "": "" })
+    const entries = Object.entries(parseObject(text) ?? { "": "" })
     const good = entries.flatMap(([key, value]) =>
       ANNOTATION.test(key) && Predicate.isString(value) ? [[key, value] as const] : []
     )

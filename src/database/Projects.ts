@@ -9,7 +9,7 @@ import { WorkerConfig } from "../Config.ts"
 import { type DatabaseError, query, UNDEFINED_TABLE } from "./Query.ts"
 
 /** The project of jobs that are older than projects. */
-const FIRST_PROJECT = "123"
+export const FIRST_PROJECT = "123"
 
 export class Projects extends Context.Service<
   Projects,

@@ -1,5 +1,6 @@
 /** Reads what a connector says: lines of `olake.log` (JSON) or of its standard output (coloured text). Pure. */
 import * as Predicate from "effect/Predicate"
+import { type JsonObject, parseObject } from "../config/JsonObject.ts"
 
 /** The result of TestConnectionWorkflow, as OLake's UI reads it. */
 export interface ConnectionStatus {
@@ -9,15 +10,6 @@ export interface ConnectionStatus {
 
 // eslint-disable-next-line no-control-regex -- connectors colour their output with escape sequences
 const COLOUR = /\u001b\[[0-9;]*m/g
-
-const parseObject = (text: string): Record<string, unknown> | undefined => {
-  try {
-    const value: unknown = JSON.parse(text)
-    return Predicate.isObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
-}
 
 const firstDefined = <A, B>(values: ReadonlyArray<A>, f: (value: A) => B | undefined): B | undefined => {
   for (const value of values) {
@@ -30,8 +22,8 @@ const firstDefined = <A, B>(values: ReadonlyArray<A>, f: (value: A) => B | undef
 const linesFromLast = (text: string): ReadonlyArray<string> =>
   text.replace(COLOUR, "").split("\n").toReversed()
 
-const statusIn = (value: Record<string, unknown> | undefined): ConnectionStatus | undefined => {
-  const holder = Predicate.isObject(value?.message) ? (value.message as Record<string, unknown>) : value
+const statusIn = (value: JsonObject | undefined): ConnectionStatus | undefined => {
+  const holder = Predicate.isObject(value?.message) ? value.message : value
   const status = holder?.connectionStatus
   if (!Predicate.hasProperty(status, "status") || !Predicate.isString(status.status)) return undefined
   const message =
@@ -47,7 +39,7 @@ export const connectionStatus = (text: string): ConnectionStatus | undefined => 
 }
 
 /** The last line that holds a JSON object, whatever stands around it. */
-export const lastJsonObject = (text: string): Record<string, unknown> | undefined =>
+export const lastJsonObject = (text: string): JsonObject | undefined =>
   firstDefined(linesFromLast(text), (line) => {
     const [start, end] = [line.indexOf("{"), line.lastIndexOf("}")]
     return start < 0 || end < start ? undefined : parseObject(line.slice(start, end + 1))

@@ -10,7 +10,11 @@ import { problemWithFileName } from "./Workdir.ts"
 
 const text = Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed("")))
 
-const emptyOr = (schema: Schema.Codec<string>) => Schema.Union([Schema.Literal(""), schema])
+const emptyOr = (schema: Schema.Codec<string>) =>
+  Schema.Union([Schema.Literal(""), schema]).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const)))
+
+const listOf = <S extends Schema.Top>(item: S) =>
+  Schema.NullOr(Schema.Array(item)).pipe(Schema.withDecodingDefaultKey(Effect.succeed(null)))
 
 const FileName = Schema.String.check(Schema.makeFilter((name) => problemWithFileName(name) ?? true))
 
@@ -30,18 +34,13 @@ const Timeout = Whole.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0)))
 
 const ConfigFile = Schema.Struct({ name: FileName, data: Schema.String })
 
-const absentIsNull = {
-  args: Schema.NullOr(Schema.Array(Schema.String)),
-  configs: Schema.NullOr(Schema.Array(ConfigFile))
-}
-
 const common = {
-  args: absentIsNull.args.pipe(Schema.withDecodingDefaultKey(Effect.succeed(null))),
-  configs: absentIsNull.configs.pipe(Schema.withDecodingDefaultKey(Effect.succeed(null))),
+  args: listOf(Schema.String),
+  configs: listOf(ConfigFile),
   workflow_id: WorkflowId,
   project_id: text,
   timeout: Timeout,
-  output_file: emptyOr(FileName).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const)))
+  output_file: emptyOr(FileName)
 }
 
 /** Discover (also of differences between streams), check and spec. */
@@ -57,8 +56,8 @@ export type DirectRequest = typeof DirectRequest.Type
 /** The schedule of a writer may be older than requests, and then only the job is known. */
 const ofJob = {
   ...common,
-  connector_type: emptyOr(ConnectorType).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const))),
-  version: emptyOr(ConnectorVersion).pipe(Schema.withDecodingDefaultKey(Effect.succeed("" as const))),
+  connector_type: emptyOr(ConnectorType),
+  version: emptyOr(ConnectorVersion),
   job_id: JobId
 }
 
@@ -113,3 +112,7 @@ export type AlertParams = typeof AlertParams.Type
 /** The request's own limit; none where it is zero. */
 export const timeoutOf = ({ timeout }: { readonly timeout: number }): Duration.Duration | undefined =>
   timeout === 0 ? undefined : Duration.millis(timeout / 1_000_000)
+
+/** The job of a request of either contract. */
+export const jobIdOf = (request: { readonly JobID: number } | { readonly job_id: number }): number =>
+  "JobID" in request ? request.JobID : request.job_id

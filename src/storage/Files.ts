@@ -14,7 +14,7 @@ import { reasonOf, StorageError } from "./StorageError.ts"
 const LIMIT = "30 seconds"
 
 /** Read by the UI and by connectors of any user. */
-const OPEN_MODE = 0o644
+export const OPEN_MODE = 0o644
 
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem

@@ -23,7 +23,6 @@ const PROBE_LIMIT = "2 seconds"
 /** How long one probe's answer is good for, in milliseconds. */
 const PROBE_AGE = 5_000
 const PRIVATE_MODE = 0o600
-const OPEN_MODE = 0o644
 
 export class SharedStorage extends Context.Service<
   SharedStorage,
@@ -69,7 +68,7 @@ export class SharedStorage extends Context.Service<
       const { kubernetes, jobs } = yield* WorkerConfig
       const files = yield* Files.make
       const { fs, inside, attempt, writeWhole, makeDirectory } = files
-      const privateMode = isReadByConnector(jobs.podSecurityContext) ? PRIVATE_MODE : OPEN_MODE
+      const privateMode = isReadByConnector(jobs.podSecurityContext) ? PRIVATE_MODE : Files.OPEN_MODE
 
       const prepare = Effect.fn("SharedStorage.prepare")(function* (
         directory: string,
@@ -82,7 +81,7 @@ export class SharedStorage extends Context.Service<
           if (isKept && (yield* isConnectors(directory, file.name))) continue
           // The mark first: without it what follows would count as the connector's own.
           if (isKept) yield* writeWhole(markOf(target), sha256(file.content))
-          yield* writeWhole(target, file.content, file.isPrivate === true ? privateMode : OPEN_MODE)
+          yield* writeWhole(target, file.content, file.isPrivate === true ? privateMode : Files.OPEN_MODE)
         }
       })
 
@@ -126,7 +125,11 @@ export class SharedStorage extends Context.Service<
         // A connector may have put links there, into other runs.
         yield* files.realPathInside(directory, logs)
         yield* files.realPathInside(directory, target).pipe(Files.noneIfMissing)
-        yield* attempt("write", target, fs.writeFileString(target, lines, { flag: "a", mode: OPEN_MODE }))
+        yield* attempt(
+          "write",
+          target,
+          fs.writeFileString(target, lines, { flag: "a", mode: Files.OPEN_MODE })
+        )
       })
 
       // One probe at a time, and a hung one is not repeated: each would hold one of libuv's few threads.

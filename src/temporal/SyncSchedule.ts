@@ -5,7 +5,8 @@ import * as Predicate from "effect/Predicate"
 import { WorkerConfig } from "../Config.ts"
 import { TemporalClient, textOf, unavailable } from "./TemporalClient.ts"
 
-const workflowIdOf = (projectId: string, jobId: number): string => `sync-${projectId}-${jobId}`
+/** As OLake's UI names what the schedule starts. */
+export const workflowIdOf = (projectId: string, jobId: number): string => `sync-${projectId}-${jobId}`
 
 /** As OLake's UI names it. */
 export const idOf = (projectId: string, jobId: number): string => `schedule-${workflowIdOf(projectId, jobId)}`
