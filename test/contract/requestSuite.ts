@@ -1,10 +1,19 @@
 /** What OLake's second contract promises, in the environment of its chart; asserted alike on LocalPods and on a cluster. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { createCipheriv, createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { eventually } from "../dev/support.ts"
+import {
+  directoryOf,
+  encrypted,
+  failedAs,
+  insertProbeJob,
+  nothingLeft,
+  stateOf,
+  succeeded,
+  untilBegun
+} from "../support/Runs.ts"
 import { ask } from "../support/WorkerProcess.ts"
 import { ended, type Ended, execute, params, start, uniqueId } from "../support/Workflows.ts"
 import { SECRET_KEY, World } from "../support/World.ts"
@@ -12,16 +21,6 @@ import { SECRET_KEY, World } from "../support/World.ts"
 type It = (name: string, test: () => Effect.Effect<void, unknown, World>, timeout?: number) => void
 
 const M = "/mnt/config"
-const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
-
-/** As OLake's UI encrypts a config: AES-256-GCM, the nonce first, the tag last. */
-const encrypted = (config: unknown): string => {
-  const nonce = randomBytes(12)
-  const cipher = createCipheriv("aes-256-gcm", createHash("sha256").update(SECRET_KEY).digest(), nonce)
-  const parts = [nonce, cipher.update(JSON.stringify(config)), cipher.final(), cipher.getAuthTag()]
-  return JSON.stringify(Buffer.concat(parts).toString("base64"))
-}
-
 /** An ExecutionRequest with every key that OLake's UI sends. */
 const request = (over: Readonly<Record<string, unknown>>) => ({
   command: "",
@@ -106,45 +105,14 @@ const clearRequest = (jobId: number, temp: string) =>
     temp_path: temp
   })
 
-const insertJob = (
-  configs: { readonly source?: unknown; readonly destination?: unknown },
-  state?: string,
-  seal: (config: unknown) => string = (config) => JSON.stringify(config)
-) =>
-  Effect.gen(function* () {
-    const { tables } = yield* World
-    const row = (config: unknown) => ({ version: "v0.0.0-dev", config: seal(config ?? { scenario: "ok" }) })
-    return yield* tables.insertJob({
-      source: yield* tables.insertSource({ type: "probe", ...row(configs.source) }),
-      destination: yield* tables.insertDestination({ type: "iceberg", ...row(configs.destination) }),
-      streams: `{"streams":[]}`,
-      ...(state === undefined ? {} : { state })
-    })
-  })
-const jobOf = (scenario: string, state?: string) => insertJob({ source: { scenario } }, state)
+const jobOf = (scenario: string, state?: string) => insertProbeJob({ source: { scenario } }, state)
 
 const runSync = (jobId: number, input: unknown = syncRequest(jobId)) =>
   Effect.gen(function* () {
     const id = uniqueId(`sync-123-${jobId}`)
     const run = yield* execute("RunSyncWorkflow", id, input)
-    return { ...run, id, directory: sha256(id) }
+    return { ...run, id, directory: directoryOf(id) }
   })
-
-const stateOf = (jobId: number) => Effect.flatMap(World, ({ tables }) => tables.jobState(jobId))
-
-const succeeded = (run: Ended) => assert.strictEqual(run.status, "COMPLETED", run.message)
-const failedAs = (run: Ended, type: string, ...texts: ReadonlyArray<string>) => {
-  assert.strictEqual(run.status, "FAILED")
-  assert.strictEqual(run.type, type, run.message)
-  for (const text of texts) assert.include(run.message, text)
-}
-
-const nothingLeft = Effect.flatMap(World, ({ platform }) =>
-  eventually("Pods and their Secrets are gone", async () => {
-    const secrets = (await platform.secrets()).filter((name) => name.startsWith("olake-"))
-    return (await platform.pods()).length === 0 && secrets.length === 0 ? true : undefined
-  })
-)
 
 const events = (workflowId: string) =>
   Effect.map(World, ({ heard }) =>
@@ -323,7 +291,7 @@ export const requestSuite = (it: It): void => {
       const id = uniqueId(`sync-123-${jobId}`)
       const run = yield* execute("RunSyncWorkflow", id, jobId)
       const { response } = yield* outputOf(run)
-      assert.strictEqual(response, `${sha256(id)}/state.json`)
+      assert.strictEqual(response, `${directoryOf(id)}/state.json`)
       assert.include(eventNames(run), "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES")
       assert.include(yield* stateOf(jobId), "9007199254740993")
     }))
@@ -332,20 +300,15 @@ export const requestSuite = (it: It): void => {
     Effect.gen(function* () {
       const { storage, platform, temporal, worker } = yield* World
       const marker = "marker-of-a-database-password"
-      const jobId = yield* insertJob(
+      const jobId = yield* insertProbeJob(
         { source: { scenario: "sleep", password: marker }, destination: { type: "ICEBERG" } },
         "{}",
         encrypted
       )
       const id = uniqueId(`sync-123-${jobId}`)
       yield* start("RunSyncWorkflow", id, syncRequest(jobId))
-      const folder = path.join(storage, sha256(id))
-      yield* eventually("the connector has begun", () =>
-        fs.existsSync(path.join(folder, "state.json")) &&
-        fs.readFileSync(path.join(folder, "state.json"), "utf8").includes("0/1")
-          ? true
-          : undefined
-      )
+      const folder = path.join(storage, directoryOf(id))
+      yield* untilBegun(folder)
       for (const file of ["source.json", "destination.json"]) {
         assert.strictEqual(fs.statSync(path.join(folder, file)).mode & 0o777, 0o600)
       }
@@ -364,7 +327,9 @@ export const requestSuite = (it: It): void => {
 
   it("a row of another key is a failure that says what to do", () =>
     Effect.gen(function* () {
-      const jobId = yield* insertJob({}, "{}", () => JSON.stringify(Buffer.alloc(60, 7).toString("base64")))
+      const jobId = yield* insertProbeJob({}, "{}", () =>
+        JSON.stringify(Buffer.alloc(60, 7).toString("base64"))
+      )
       failedAs(yield* runSync(jobId), "DecryptionError", `source config of job ${jobId}`, "OLAKE_SECRET_KEY")
     }))
 
@@ -375,10 +340,7 @@ export const requestSuite = (it: It): void => {
       const jobId = yield* jobOf("sleep", `{"old":true}`)
       const id = uniqueId(`sync-123-${jobId}`)
       yield* start("RunSyncWorkflow", id, syncRequest(jobId))
-      const state = path.join(storage, sha256(id), "state.json")
-      yield* eventually("the connector has begun", () =>
-        fs.existsSync(state) && fs.readFileSync(state, "utf8").includes("0/1") ? true : undefined
-      )
+      yield* untilBegun(path.join(storage, directoryOf(id)))
       yield* temporal(["workflow", "cancel", "--workflow-id", id])
       const run = yield* ended(id)
       assert.strictEqual(run.status, "CANCELED")
@@ -475,7 +437,7 @@ export const requestSuite = (it: It): void => {
     Effect.gen(function* () {
       const world = yield* World
       const { storage, temporal, tables } = world
-      const jobId = yield* insertJob({ destination: { scenario } }, `{"streams":[]}`)
+      const jobId = yield* insertProbeJob({ destination: { scenario } }, `{"streams":[]}`)
       if (over.active === false) yield* tables.setActive(jobId, false)
       const temp = uniqueId(`sync-123-${jobId}`)
       fs.mkdirSync(path.join(storage, temp))
@@ -489,7 +451,7 @@ export const requestSuite = (it: It): void => {
         )
         return runs[0]?.startWorkflowResult.workflowId
       })
-      return { jobId, id, before, run: yield* ended(workflowId), directory: sha256(workflowId) }
+      return { jobId, id, before, run: yield* ended(workflowId), directory: directoryOf(workflowId) }
     })
 
   it("clear-destination on a schedule: cleared, state saved, the schedule syncs again and is not paused", () =>
@@ -533,7 +495,7 @@ export const requestSuite = (it: It): void => {
 
   it("a clear without its file of streams clears nothing", () =>
     Effect.gen(function* () {
-      const jobId = yield* insertJob({})
+      const jobId = yield* insertProbeJob({})
       const clear = (temp: string) => runSync(jobId, clearRequest(jobId, temp))
       failedAs(yield* clear("nowhere/streams.json"), "ResultMissing", "nowhere/streams.json")
       failedAs(yield* clear(""), "InvalidRequest", "temp_path")

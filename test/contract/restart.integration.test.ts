@@ -1,13 +1,11 @@
 /** A worker that is replaced while a sync runs: what a rolling update does. */
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { createHash } from "node:crypto"
-import * as fs from "node:fs"
-import * as path from "node:path"
 import { eventually } from "../dev/support.ts"
 import { clusterAccess } from "../support/ClusterAccess.ts"
+import { runningSync, startsIn, stateOf, succeeded } from "../support/Runs.ts"
 import { startWorker, untilReady } from "../support/WorkerProcess.ts"
-import { ended, start, uniqueId } from "../support/Workflows.ts"
+import { ended } from "../support/Workflows.ts"
 import { clusterWorld, localWorld, World } from "../support/World.ts"
 import { takeoverSuite } from "./takeoverSuite.ts"
 
@@ -34,20 +32,8 @@ describe("a death of the worker", () => {
       "three times in one sync: each next worker takes over at once, long before Temporal would; one Pod, one result",
       () =>
         Effect.gen(function* () {
-          const { worker, env, storage, tables, healthPort } = yield* World
-          const row = { version: "v0.0.0-dev", config: `{"scenario":"sleep","seconds":45}` }
-          const jobId = yield* tables.insertJob({
-            source: yield* tables.insertSource({ type: "probe", ...row }),
-            destination: yield* tables.insertDestination({ type: "jsonl", ...row }),
-            streams: "{}"
-          })
-          const id = uniqueId(`sync-123-${jobId}`)
-          const folder = path.join(storage, createHash("sha256").update(id).digest("hex"))
-          const state = path.join(folder, "state.json")
-          yield* start("RunSyncWorkflow", id, { command: "sync", job_id: jobId, workflow_id: id })
-          yield* eventually("the connector has begun", () =>
-            fs.existsSync(state) && fs.readFileSync(state, "utf8").includes("0/1") ? true : undefined
-          )
+          const { worker, env, healthPort } = yield* World
+          const { id, jobId, folder } = yield* runningSync(45)
           let current = worker
           // The last one under another name, as a Deployment's next Pod has.
           for (const POD_NAME of ["worker-0", "worker-0", "worker-9"]) {
@@ -61,12 +47,9 @@ describe("a death of the worker", () => {
             current = next
           }
           const run = yield* ended(id)
-          assert.strictEqual(run.status, "COMPLETED", run.message)
-          assert.include(yield* tables.jobState(jobId), "0/3")
-          assert.lengthOf(
-            fs.readdirSync(path.join(folder, "logs")).filter((name) => name.startsWith("sync_")),
-            1
-          )
+          succeeded(run)
+          assert.include(yield* stateOf(jobId), "0/3")
+          assert.strictEqual(startsIn(folder), 1)
         }),
       120_000
     )
@@ -79,25 +62,8 @@ describe("a stop of the worker", () => {
       "leaves the sync's Pod running; the next worker waits on, and one result comes of one Pod",
       () =>
         Effect.gen(function* () {
-          const { worker, env, storage, tables, platform, healthPort } = yield* World
-          const version = "v0.0.0-dev"
-          const jobId = yield* tables.insertJob({
-            source: yield* tables.insertSource({
-              type: "probe",
-              version,
-              config: `{"scenario":"sleep","seconds":8}`
-            }),
-            destination: yield* tables.insertDestination({ type: "jsonl", version, config: "{}" }),
-            streams: "{}"
-          })
-          const id = uniqueId(`sync-123-${jobId}`)
-          const folder = path.join(storage, createHash("sha256").update(id).digest("hex"))
-          const state = path.join(folder, "state.json")
-          yield* start("RunSyncWorkflow", id, jobId)
-          yield* eventually("the connector has begun", () =>
-            fs.existsSync(state) && fs.readFileSync(state, "utf8").includes("0/1") ? true : undefined
-          )
-
+          const { worker, env, platform, healthPort } = yield* World
+          const { id, jobId, folder } = yield* runningSync(8, (job) => job)
           const began = Date.now()
           yield* worker.signal("SIGTERM")
           assert.strictEqual(yield* worker.exited, 0)
@@ -107,12 +73,12 @@ describe("a stop of the worker", () => {
           const next = yield* startWorker({ ...env, POD_NAME: "worker-1" })
           yield* untilReady(healthPort)
           const run = yield* ended(id)
-          assert.strictEqual(run.status, "COMPLETED", run.message)
+          succeeded(run)
           assert.include(next.output(), "Pod of this run found")
           assert.notInclude(next.output(), "Pod created")
           // It ended by itself, never stopped, and wrote one log: one Pod.
-          assert.include(yield* tables.jobState(jobId), "0/3")
-          assert.lengthOf(fs.readdirSync(path.join(folder, "logs")), 1)
+          assert.include(yield* stateOf(jobId), "0/3")
+          assert.strictEqual(startsIn(folder), 1)
         }),
       60_000
     )

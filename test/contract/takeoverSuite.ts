@@ -6,6 +6,7 @@ import * as path from "node:path"
 import { CLAIM } from "../../dev/WorkerEnv.ts"
 import { eventually } from "../dev/support.ts"
 import * as GoWorker from "../support/GoWorker.ts"
+import { directoryOf, insertProbeJob, startsIn, stateOf, succeeded, untilBegun } from "../support/Runs.ts"
 import { startWorker, untilReady, type WorkerProcess } from "../support/WorkerProcess.ts"
 import { ended, start, uniqueId } from "../support/Workflows.ts"
 import { World } from "../support/World.ts"
@@ -16,21 +17,11 @@ const IMAGE = "olakego/source-probe:v0.0.0-dev"
 const SYNC = ["sync", "--config", "/mnt/config/source.json", "--destination", "/mnt/config/destination.json"]
 const CLEAR = ["clear-destination", "--streams", "/mnt/config/streams.json"]
 
-const untilBegun = (state: string) =>
-  eventually("the connector has begun", () =>
-    fs.existsSync(state) && fs.readFileSync(state, "utf8").includes("0/1") ? true : undefined
-  )
-
 /** A run as the Go worker leaves it: its history, its files, its Pod. */
 const begun = (command: "sync" | "clear-destination", config: unknown) =>
   Effect.gen(function* () {
-    const { tables, storage, platform, env, taskQueue } = yield* World
-    const row = { version: "v0.0.0-dev", config: JSON.stringify(config) }
-    const jobId = yield* tables.insertJob({
-      source: yield* tables.insertSource({ type: "probe", ...row }),
-      destination: yield* tables.insertDestination({ type: "iceberg", ...row }),
-      streams: `{"streams":[]}`
-    })
+    const { storage, platform, env, taskQueue } = yield* World
+    const jobId = yield* insertProbeJob({ source: config, destination: config })
     const id = uniqueId(`sync-123-${jobId}`)
     const request = {
       command,
@@ -58,7 +49,7 @@ const begun = (command: "sync" | "clear-destination", config: unknown) =>
     })
     const pod = GoWorker.podOf({ workflowId: id, jobId, command, image: IMAGE, claim: CLAIM })
     yield* Effect.promise(() => platform.create(pod))
-    yield* untilBegun(path.join(folder, "state.json"))
+    yield* untilBegun(folder)
     return { id, jobId, folder }
   })
 
@@ -72,9 +63,7 @@ const started = Effect.gen(function* () {
 const untouched = (worker: WorkerProcess, folder: string) => {
   assert.include(worker.output(), "Pod of this run found")
   assert.notInclude(worker.output(), "Pod created")
-  // One start of a connector, one log.
-  const logs = fs.readdirSync(path.join(folder, "logs")).filter((name) => name.startsWith("sync_"))
-  assert.lengthOf(logs, 1)
+  assert.strictEqual(startsIn(folder), 1)
 }
 
 /** Each test has the world's worker stopped. */
@@ -90,9 +79,9 @@ export const takeoverSuite = (it: It): void => {
           const { id, jobId, folder } = yield* begun("sync", { scenario: "sleep", seconds: 6 })
           const worker = yield* started
           const run = yield* ended(id)
-          assert.strictEqual(run.status, "COMPLETED", run.message)
-          assert.deepStrictEqual(run.result, { response: `${GoWorker.directoryOf(id)}/state.json` })
-          assert.include(yield* world.tables.jobState(jobId), "0/3")
+          succeeded(run)
+          assert.deepStrictEqual(run.result, { response: `${directoryOf(id)}/state.json` })
+          assert.include(yield* stateOf(jobId), "0/3")
           untouched(worker, folder)
           assert.notIncludeMembers(fs.readdirSync(folder), ["source.json", "destination.json"])
           yield* eventually("its Pod is gone", async () =>
@@ -108,7 +97,7 @@ export const takeoverSuite = (it: It): void => {
     () =>
       Effect.scoped(
         Effect.gen(function* () {
-          const { temporal, tables } = yield* World
+          const { temporal } = yield* World
           const { id, jobId, folder } = yield* begun("sync", { scenario: "sleep" })
           const worker = yield* started
           yield* eventually("it is taken over", () =>
@@ -117,7 +106,7 @@ export const takeoverSuite = (it: It): void => {
           yield* temporal(["workflow", "cancel", "--workflow-id", id])
           const run = yield* ended(id)
           assert.strictEqual(run.status, "CANCELED")
-          assert.include(yield* tables.jobState(jobId), "0/2")
+          assert.include(yield* stateOf(jobId), "0/2")
           untouched(worker, folder)
         })
       ),
@@ -129,12 +118,11 @@ export const takeoverSuite = (it: It): void => {
     () =>
       Effect.scoped(
         Effect.gen(function* () {
-          const { tables } = yield* World
           const { id, jobId, folder } = yield* begun("clear-destination", { scenario: "sleep", seconds: 6 })
           const worker = yield* started
           const run = yield* ended(id)
-          assert.strictEqual(run.status, "COMPLETED", run.message)
-          assert.include(yield* tables.jobState(jobId), "0/3")
+          succeeded(run)
+          assert.include(yield* stateOf(jobId), "0/3")
           untouched(worker, folder)
         })
       ),
@@ -146,7 +134,7 @@ export const takeoverSuite = (it: It): void => {
     () =>
       Effect.scoped(
         Effect.gen(function* () {
-          const { platform, storage, tables, temporal } = yield* World
+          const { platform, storage, temporal } = yield* World
           const { id, jobId } = yield* begun("sync", { scenario: "sleep" })
           // Terminated, so that nothing of it is told to any worker: its Pod writes on.
           yield* temporal(["workflow", "terminate", "--workflow-id", id])
@@ -160,12 +148,12 @@ export const takeoverSuite = (it: It): void => {
             workflow_id: later,
             job_id: jobId
           })
-          yield* untilBegun(path.join(storage, GoWorker.directoryOf(later), "state.json"))
+          yield* untilBegun(path.join(storage, directoryOf(later)))
           assert.include(worker.output(), "Pod of an ended run")
           assert.notInclude(yield* Effect.promise(() => platform.pods()), id)
           yield* temporal(["workflow", "cancel", "--workflow-id", later])
           assert.strictEqual((yield* ended(later)).status, "CANCELED")
-          assert.include(yield* tables.jobState(jobId), "0/2")
+          assert.include(yield* stateOf(jobId), "0/2")
         })
       ),
     90_000

@@ -1,19 +1,25 @@
 /** What OLake's first contract promises, asserted alike on LocalPods and on a real cluster. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { createCipheriv, createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { Postgres } from "../../dev/Postgres.ts"
 import { addOrders, SHOP_ROWS, shopCatalog, shopSource } from "../../dev/shop.ts"
+import {
+  directoryOf,
+  encrypted,
+  failedAs,
+  nothingLeft,
+  stateOf,
+  succeeded,
+  untilBegun
+} from "../support/Runs.ts"
 import { ask } from "../support/WorkerProcess.ts"
 import { ended, type Ended, execute, params, start, uniqueId } from "../support/Workflows.ts"
 import { SECRET_KEY, World } from "../support/World.ts"
-import { eventually, movedRows } from "../dev/support.ts"
+import { movedRows } from "../dev/support.ts"
 
 type It = (name: string, test: () => Effect.Effect<void, unknown, World>, timeout?: number) => void
-
-const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 
 const check = (config: unknown, over: Readonly<Record<string, unknown>> = {}, connector = "probe") => {
   const id = uniqueId("test-connection")
@@ -60,36 +66,6 @@ const sync = (jobId: unknown) => {
 const shop = Effect.map(World, ({ postgres, platform }) =>
   shopSource(postgres, { host: platform.hostForPods })
 )
-
-const stateOf = (jobId: number) => Effect.flatMap(World, ({ tables }) => tables.jobState(jobId))
-
-const nothingLeft = Effect.flatMap(World, ({ platform }) =>
-  eventually("Pods and their Secrets are gone", async () => {
-    const pods = await platform.pods()
-    const secrets = (await platform.secrets()).filter((name) => name.startsWith("olake-"))
-    return pods.length === 0 && secrets.length === 0 ? true : undefined
-  })
-)
-
-/** As OLake's UI encrypts a config: AES-256-GCM, the nonce first, the tag last. */
-const encrypted = (config: unknown): string => {
-  const nonce = randomBytes(12)
-  const cipher = createCipheriv("aes-256-gcm", createHash("sha256").update(SECRET_KEY).digest(), nonce)
-  const body = Buffer.concat([
-    nonce,
-    cipher.update(JSON.stringify(config)),
-    cipher.final(),
-    cipher.getAuthTag()
-  ])
-  return JSON.stringify(body.toString("base64"))
-}
-
-const succeeded = (run: Ended) => assert.strictEqual(run.status, "COMPLETED", run.message)
-const failedAs = (run: Ended, type: string, ...texts: ReadonlyArray<string>) => {
-  assert.strictEqual(run.status, "FAILED")
-  assert.strictEqual(run.type, type, run.message)
-  for (const text of texts) assert.include(run.message, text)
-}
 
 export const workerSuite = (it: It): void => {
   it("a test of a good connection succeeds, with an encrypted config, and its key is seen nowhere", () =>
@@ -163,7 +139,7 @@ export const workerSuite = (it: It): void => {
       )
       const first = yield* sync(jobId)
       succeeded(first)
-      const folder = (id: string) => path.join(world.storage, sha256(id))
+      const folder = (id: string) => path.join(world.storage, directoryOf(id))
       const moved = (id: string) =>
         Effect.promise(async () => Object.values(await movedRows(path.join(folder(id), "data"))).flat())
       assert.lengthOf(yield* moved(first.id), SHOP_ROWS.orders + SHOP_ROWS.products)
@@ -216,10 +192,7 @@ export const workerSuite = (it: It): void => {
       const jobId = yield* probeJob("sleep")
       const id = uniqueId(`sync-123-${jobId}`)
       yield* start("RunSyncWorkflow", id, jobId)
-      const state = path.join(storage, sha256(id), "state.json")
-      yield* eventually("the connector has begun", () =>
-        fs.existsSync(state) && fs.readFileSync(state, "utf8").includes("0/1") ? true : undefined
-      )
+      yield* untilBegun(path.join(storage, directoryOf(id)))
       yield* temporal(["workflow", "cancel", "--workflow-id", id])
       const run = yield* ended(id)
       assert.strictEqual(run.status, "CANCELED")

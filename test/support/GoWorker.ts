@@ -7,11 +7,11 @@ import { loadYaml, type V1Pod } from "@kubernetes/client-node"
 import { Connection } from "@temporalio/client"
 import type { temporal } from "@temporalio/proto"
 import * as Effect from "effect/Effect"
-import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import { createRequire } from "node:module"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
+import { directoryOf } from "./Runs.ts"
 
 const { temporal: proto } = createRequire(import.meta.url)("@temporalio/proto") as {
   temporal: typeof temporal
@@ -135,9 +135,6 @@ export const podOf = (run: {
     }
   }
 }
-
-export const directoryOf = (workflowId: string): string =>
-  createHash("sha256").update(workflowId).digest("hex")
 
 /** Its files of a run: in clear text, for everybody. */
 export const writeFiles = (
