@@ -26,8 +26,12 @@ export interface PodObject {
 }
 
 export interface Api {
-  /** The answer as text; fails on a status of 400 and above. */
-  readonly call: (method: "GET" | "POST" | "DELETE", path: string, body?: unknown) => Promise<string>
+  /** The answer as text; fails on a status of 400 and above. A PATCH is a JSON merge patch. */
+  readonly call: (
+    method: "GET" | "POST" | "PATCH" | "DELETE",
+    path: string,
+    body?: unknown
+  ) => Promise<string>
   /** Calls back at every frame until closed; resolves when the server has answered. */
   readonly watch: (
     path: string,
@@ -54,7 +58,10 @@ export const connect = async (kubeconfig: string): Promise<Api> => {
         accept: "application/json",
         ...(body === undefined
           ? {}
-          : { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
+          : {
+              "content-type": method === "PATCH" ? "application/merge-patch+json" : "application/json",
+              "content-length": Buffer.byteLength(body)
+            })
       }
       request(new URL(path, server), { ...tls, method, headers, agent: pool }, resolve)
         .once("error", reject)

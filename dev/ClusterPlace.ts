@@ -18,11 +18,11 @@ export interface Place {
   readonly storage: string
 }
 
-/** Asks every 50 ms for at most a minute and a half. */
-export const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
-  const end = Date.now() + 90_000
+/** Asks every 50 ms, for at most a minute and a half where nothing else is said. */
+export const until = async (what: string, holds: () => Promise<boolean>, seconds = 90): Promise<void> => {
+  const end = Date.now() + seconds * 1000
   while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`${what}: not within 90 s`)
+    if (Date.now() > end) throw new Error(`${what}: not within ${seconds} s`)
     await sleep(50)
   }
 }

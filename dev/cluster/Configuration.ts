@@ -58,7 +58,7 @@ const networkConfig = {
 }
 
 /** Runs on cgroup v1 and v2, with swap, and on a nearly full disk; never collects images, as none can be pulled again. */
-const kubeletConfig = {
+export const kubeletConfig = {
   apiVersion: "kubelet.config.k8s.io/v1beta1",
   kind: "KubeletConfiguration",
   address: hostAddress,

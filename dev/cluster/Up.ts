@@ -2,9 +2,10 @@ import { mkdir, symlink } from "node:fs/promises"
 import { join } from "node:path"
 import { hasDefaultServiceAccount, isApiReady, isNodeReady } from "./Api.ts"
 import { makeCertificates, pki } from "./Certificates.ts"
-import { containerdConfigFile, kubeletConfigFile, tokenFile, writeConfiguration } from "./Configuration.ts"
+import { containerdConfigFile, tokenFile, writeConfiguration } from "./Configuration.ts"
 import { down } from "./Down.ts"
 import { loadPauseImage } from "./Images.ts"
+import { startKubelet } from "./Kubelet.ts"
 import { makeBridge } from "./Network.ts"
 import { checkPrerequisites, findPluginFolder } from "./Prerequisites.ts"
 import { findRunning, programNames, start, waitFor } from "./Processes.ts"
@@ -68,15 +69,6 @@ const controllerManagerArguments = [
 
 const schedulerArguments = [kubeconfig, "--secure-port=0", "--leader-elect=false"]
 
-const kubeletArguments = [
-  kubeconfig,
-  `--config=${kubeletConfigFile}`,
-  `--root-dir=${inState("kubelet")}`,
-  `--cert-dir=${inState("kubelet/pki")}`,
-  `--hostname-override=${nodeName}`,
-  `--node-ip=${hostAddress}`
-]
-
 /** Connection tracking is left as it is: its settings are the host's, and read-only in most containers. */
 const proxyArguments = [
   kubeconfig,
@@ -123,7 +115,7 @@ const startPrograms = async (programs: string, signal: AbortSignal): Promise<voi
   await waitFor("the API server is ready", isApiReady, { on: "kube-apiserver", seconds: 90, signal })
   start("kube-controller-manager", program("kube-controller-manager"), controllerManagerArguments)
   start("kube-scheduler", program("kube-scheduler"), schedulerArguments)
-  start("kubelet", program("kubelet"), kubeletArguments)
+  startKubelet(programs)
   start("kube-proxy", program("kube-proxy"), proxyArguments)
   await waitFor("the node is Ready", isNodeReady, { on: "kubelet", seconds: 90, signal })
   await waitFor("the default ServiceAccount exists", hasDefaultServiceAccount, {

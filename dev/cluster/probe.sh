@@ -120,8 +120,8 @@ case $scenario in
     exec tail /dev/zero
     ;;
   sleep)
-    write_state 0/1
     trap 'sleep 1; write_state 0/2; info "\"stopped at a checkpoint\"" "stopped at a checkpoint"; exit 0' TERM
+    write_state 0/1
     info '"sync started"' "sync started"
     seconds=$(number_field seconds)
     sleep "${seconds:-3600}" &

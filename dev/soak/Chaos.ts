@@ -1,6 +1,7 @@
 /** What is done to a soak: workers killed, Pods deleted, the API server frozen. All random, all bounded. */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import { whileFrozen } from "../cluster/Freeze.ts"
 import { findRunning } from "../cluster/Processes.ts"
 import type { World } from "../bench/World.ts"
 import type { Fleet } from "./Fleet.ts"
@@ -61,17 +62,11 @@ export const deletePods = ({ api, namespace }: World, done: Done) =>
  */
 export const freezeApi = (seconds: number | undefined, done: Done) =>
   Effect.gen(function* () {
-    const server = findRunning("kube-apiserver")
-    if (server === undefined) return yield* Effect.never
-    const signal = (name: NodeJS.Signals) => Effect.sync(() => process.kill(server.pid, name))
+    if (findRunning("kube-apiserver") === undefined) return yield* Effect.never
     while (true) {
       yield* Effect.sleep(yield* between(30, 60))
-      yield* Effect.acquireUseRelease(
-        signal("SIGSTOP"),
-        () =>
-          Effect.flatMap(seconds === undefined ? between(5, 12) : between(seconds, seconds), Effect.sleep),
-        () => signal("SIGCONT")
-      )
+      const time = yield* seconds === undefined ? between(5, 12) : between(seconds, seconds)
+      yield* whileFrozen("kube-apiserver", Effect.sleep(time))
       done.freezes += 1
     }
   })

@@ -1,13 +1,13 @@
 /** Syncs that count, on a real cluster, while everything around them fails; and what came of it. */
 import * as Effect from "effect/Effect"
-import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { ofSync } from "../../src/olake/Workdir.ts"
 import { makeWorld, type World } from "../bench/World.ts"
 import { temporaryFolder } from "../ClusterPlace.ts"
 import { deletePods, type Done, freezeApi, killWorkers } from "./Chaos.ts"
 import { makeFleet } from "./Fleet.ts"
-import { intervalsOf, judge } from "./Writers.ts"
+import { type Interval, intervalsOf, judge } from "./Writers.ts"
 
 export interface SoakOptions {
   readonly root: string
@@ -33,15 +33,19 @@ export interface SoakResult extends Done {
 /** Half seconds that a connector counts: a run of 4 to 10 s. */
 const stepsOf = (jobId: number): number => 8 + (jobId % 5) * 3
 
-const directoryOf = (workflowId: string): string => createHash("sha256").update(workflowId).digest("hex")
-
-const logOf = (world: World, workflowId: string): string => {
+/** What the connectors of a run have noted. */
+export const notedBy = (world: World, workflowId: string): ReadonlyArray<Interval> => {
   try {
-    return readFileSync(join(world.storage, directoryOf(workflowId), "writers.log"), "utf8")
+    const log = readFileSync(join(world.storage, ofSync(workflowId), "writers.log"), "utf8")
+    return intervalsOf(workflowId, log)
   } catch {
-    return ""
+    return []
   }
 }
+
+/** How far the job's row counts. */
+export const savedBy = async (world: World, jobId: number): Promise<number> =>
+  Number(/"counter": ?(\d+)/.exec(await world.stateOf(jobId))?.[1] ?? 0)
 
 /** One job's runs, one after the other, until the time is up. */
 const runJob = async (world: World, jobId: number, until: number, lostResults: Array<string>) => {
@@ -91,11 +95,9 @@ export const soak = (options: SoakOptions) =>
     const lostCheckpoints: Array<string> = []
     let connectors = 0
     for (const [index, jobId] of jobs.entries()) {
-      const intervals = (runs[index] ?? []).flatMap((run) => intervalsOf(run, logOf(world, run)))
+      const intervals = (runs[index] ?? []).flatMap((run) => notedBy(world, run))
       connectors += intervals.length
-      const saved = Number(
-        /"counter": ?(\d+)/.exec(yield* Effect.promise(() => world.stateOf(jobId)))?.[1] ?? 0
-      )
+      const saved = yield* Effect.promise(() => savedBy(world, jobId))
       const judgement = judge(jobId, intervals, saved)
       secondWriters.push(...judgement.secondWriters)
       lostCheckpoints.push(...judgement.lostCheckpoints)
