@@ -7,6 +7,7 @@ import { WORKFLOW_ID_ANNOTATION } from "../kubernetes/PodSpec.ts"
 import { PodWatch } from "../kubernetes/PodWatch.ts"
 import { ofShortRun, ofSync } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
+import { periodically } from "./Periodically.ts"
 
 /** Often enough for a retention of days; a worker that was down at midnight misses nothing. */
 const PERIOD = Duration.hours(6)
@@ -19,11 +20,10 @@ export const sweep = Effect.fn("housekeeping.sweep")(function* (keepFor: Duratio
   const watch = yield* PodWatch
   yield* watch.synced
   const active = new Set<string>()
-  yield* watch.find((view) => {
-    const id = view.annotations[WORKFLOW_ID_ANNOTATION]
+  for (const { annotations } of yield* watch.live) {
+    const id = annotations[WORKFLOW_ID_ANNOTATION]
     if (id !== undefined) active.add(ofSync(id)).add(ofShortRun(id))
-    return false
-  })
+  }
   const now = yield* Clock.currentTimeMillis
   const { removed, trimmed, failed } = yield* storage.sweep({
     now,
@@ -42,13 +42,8 @@ export const sweep = Effect.fn("housekeeping.sweep")(function* (keepFor: Duratio
 export const run = Effect.gen(function* () {
   const { logRetention } = (yield* WorkerConfig).storage
   if (logRetention === undefined) return
-  const once = sweep(Duration.days(logRetention)).pipe(
-    Effect.catch(({ message }) => Effect.logWarning(`old runs were not removed: ${message}`)),
-    Effect.catchDefect((defect) => Effect.logError("housekeeping met a bug", defect))
+  return yield* periodically(
+    { what: "the removal of old runs", first: FIRST, every: PERIOD },
+    sweep(Duration.days(logRetention))
   )
-  yield* Effect.sleep(FIRST)
-  while (true) {
-    yield* once
-    yield* Effect.sleep(PERIOD)
-  }
 })

@@ -19,6 +19,7 @@ import { PRIVATE_FILES } from "../olake/Connector.ts"
 import { ofSync } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import { TemporalClient } from "../temporal/TemporalClient.ts"
+import { periodically } from "./Periodically.ts"
 
 const PERIOD = "5 minutes"
 /** A run's own end removes its Pod; this long after, nobody does any more. */
@@ -41,11 +42,9 @@ export const sweep = Effect.fn("orphans.sweep")(function* () {
   const storage = yield* SharedStorage
   const watch = yield* PodWatch
   yield* watch.synced
-  const pods: Array<PodView> = []
-  yield* watch.find((view) => {
-    if (view.annotations[NAMESPACE_ANNOTATION] === temporal.namespace) pods.push(view)
-    return false
-  })
+  const pods = (yield* watch.live).filter(
+    ({ annotations }) => annotations[NAMESPACE_ANNOTATION] === temporal.namespace
+  )
   const now = yield* Clock.currentTimeMillis
   const looked = yield* Effect.forEach(
     pods,
@@ -83,13 +82,7 @@ export const sweep = Effect.fn("orphans.sweep")(function* () {
   }
 })
 
-export const run = Effect.gen(function* () {
-  const once = sweep().pipe(
-    Effect.catch(({ message }) => Effect.logWarning(`Pods of ended runs were not looked for: ${message}`)),
-    Effect.catchDefect((defect) => Effect.logError("the sweep of Pods met a bug", defect))
-  )
-  while (true) {
-    yield* Effect.sleep(PERIOD)
-    yield* once
-  }
-})
+export const run = periodically(
+  { what: "the sweep of ended runs' Pods", first: PERIOD, every: PERIOD },
+  sweep()
+)

@@ -13,6 +13,7 @@ import { NAMESPACE_ANNOTATION, RUN_ID_ANNOTATION, WORKFLOW_ID_ANNOTATION } from 
 import type { PodView } from "../kubernetes/PodView.ts"
 import { PodWatch } from "../kubernetes/PodWatch.ts"
 import { type Attempt, TemporalClient } from "../temporal/TemporalClient.ts"
+import { withoutDefects } from "./Periodically.ts"
 
 /** Temporal hears of a living worker's activity every 5 s. */
 const SILENCE = Duration.toMillis("8 seconds")
@@ -55,8 +56,6 @@ export const run = Effect.gen(function* () {
   const client = yield* TemporalClient
   const watch = yield* PodWatch
   yield* watch.synced
-  const pods: Array<PodView> = []
-  yield* watch.find((view) => (pods.push(view), false))
   /** What was last heard of an attempt, and when that was, by our clock: Temporal's may differ. */
   const heard = new Map<string, { readonly of: number; readonly at: number }>()
 
@@ -80,7 +79,7 @@ export const run = Effect.gen(function* () {
     return attempts.length === 0
   })
 
-  let open = runsOf(pods, temporal.namespace)
+  let open = runsOf(yield* watch.live, temporal.namespace)
   for (let turn = 0; turn < LOOKS && open.length > 0; turn++) {
     if (turn > 0) yield* Effect.sleep(PAUSE)
     const settled = yield* Effect.forEach(
@@ -90,4 +89,4 @@ export const run = Effect.gen(function* () {
     )
     open = open.filter((_, index) => settled[index] !== true)
   }
-}).pipe(Effect.catchDefect((defect) => Effect.logError("the takeover at the start met a bug", defect)))
+}).pipe(withoutDefects("the takeover at the start"))

@@ -63,7 +63,9 @@ export class PodWatch extends Context.Service<
     readonly expectEnd: (uid: string) => Effect.Effect<void>
     /** The observation of a tracked Pod as soon as it differs from `seen`. */
     readonly next: (uid: string, seen: Observation | undefined) => Effect.Effect<Observation>
-    /** Live Pods as far as known; complete once synced. */
+    /** Live Pods as far as known, the later ones last; complete once synced. */
+    readonly live: Effect.Effect<ReadonlyArray<PodView>>
+    /** The live Pod that is meant; of two of one name the later is the one that is there. */
     readonly find: (predicate: (view: PodView) => boolean) => Effect.Effect<PodView | undefined>
     /** Waits for the first complete list. */
     readonly synced: Effect.Effect<void>
@@ -167,6 +169,10 @@ export class PodWatch extends Context.Service<
         })
       )
 
+      const live = Effect.sync(() =>
+        Array.from(entries.values()).flatMap(({ observation: { view, gone } }) => (gone ? [] : [view]))
+      )
+
       return PodWatch.of({
         track: (view) =>
           Effect.acquireRelease(
@@ -197,14 +203,8 @@ export class PodWatch extends Context.Service<
             yield* entry.changed.await
           }
         }),
-        find: (predicate) =>
-          Effect.sync(() => {
-            // Of two of one name the later is the one that is there.
-            const found = Array.from(entries.values()).findLast(
-              ({ observation }) => !observation.gone && predicate(observation.view)
-            )
-            return found?.observation.view
-          }),
+        live,
+        find: (predicate) => Effect.map(live, (views) => views.findLast(predicate)),
         synced: ready.await,
         healthy: Effect.map(Clock.currentTimeMillis, (now) => lastHeard > 0 && now - lastHeard < TOO_LONG)
       })

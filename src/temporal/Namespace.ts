@@ -9,19 +9,20 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { WorkerConfig } from "../Config.ts"
 import { TemporalClient } from "./TemporalClient.ts"
+import { textOf } from "./TemporalUnavailable.ts"
 
 const ATTRIBUTE = "OperationType"
 // SAFETY: its number in temporal.api.enums.v1; a value import of that package does not work in ES modules
 // eslint-disable-next-line typescript/no-unsafe-enum-assignment -- see above
 const KEYWORD = 2 as temporal.api.enums.v1.IndexedValueType
 
+const LIMIT = "10 seconds"
+
 const attempt = <A>(run: () => Promise<A>) =>
   Effect.tryPromise({
     try: run,
-    catch: (cause) => (cause instanceof Error ? cause.message : String(cause))
-  }).pipe(
-    Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.fail("no answer in 10 seconds") })
-  )
+    catch: textOf
+  }).pipe(Effect.timeoutOrElse({ duration: LIMIT, orElse: () => Effect.fail(`no answer in ${LIMIT}`) }))
 
 const registerAttribute = (connection: NativeConnection, namespace: string) =>
   Effect.gen(function* () {

@@ -3,7 +3,8 @@ import { ScheduleNotFoundError, type ScheduleUpdateOptions } from "@temporalio/c
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { WorkerConfig } from "../Config.ts"
-import { TemporalClient, textOf, unavailable } from "./TemporalClient.ts"
+import { TemporalClient } from "./TemporalClient.ts"
+import { textOf, unavailable } from "./TemporalUnavailable.ts"
 
 /** As OLake's UI names what the schedule starts. */
 export const workflowIdOf = (projectId: string, jobId: number): string => `sync-${projectId}-${jobId}`

@@ -8,24 +8,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { WorkerConfig } from "../Config.ts"
 import { TemporalRuntime } from "./TemporalRuntime.ts"
+import { type TemporalUnavailable, textOf, unavailable } from "./TemporalUnavailable.ts"
 import { connectionOptions } from "./Tls.ts"
-
-export class TemporalUnavailable extends Schema.TaggedError<TemporalUnavailable>()("TemporalUnavailable", {
-  operation: Schema.String,
-  detail: Schema.String
-}) {
-  override get message(): string {
-    return `Temporal: cannot ${this.operation}: ${this.detail}`
-  }
-  readonly isRetryable = true
-}
 
 /** 0.25 s doubling to 5 s, for as long as it takes. */
 const untilThere = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])
+
+const CONNECT_LIMIT = "10 seconds"
+const CALL_LIMIT = "5 seconds"
+/** Of the look that readiness asks for. */
+const ANSWER_LIMIT = "2 seconds"
 
 /** temporal.api.enums.v1.PendingActivityState */
 const SCHEDULED = 1
@@ -100,8 +95,8 @@ export class TemporalClient extends Context.Service<
           })
         ),
         Effect.timeoutOrElse({
-          duration: "10 seconds",
-          orElse: () => Effect.fail("no answer in 10 seconds")
+          duration: CONNECT_LIMIT,
+          orElse: () => Effect.fail(`no answer in ${CONNECT_LIMIT}`)
         }),
         Effect.mapError(unavailable(`connect to ${temporal.address}`)),
         Effect.tapError((error) => Effect.logWarning(`${error.message}; waiting for it`)),
@@ -114,6 +109,10 @@ export class TemporalClient extends Context.Service<
         }).pipe(Scope.provide(scope))
       )
 
+      const client = yield* Effect.cached(
+        Effect.map(connection, (it) => new Client({ connection: it, namespace: temporal.namespace }))
+      )
+
       const bounded = <A>(call: (it: NativeConnection) => Promise<A>) =>
         connection.pipe(
           Effect.flatMap((it) =>
@@ -123,12 +122,12 @@ export class TemporalClient extends Context.Service<
             })
           ),
           Effect.timeoutOrElse({
-            duration: "5 seconds",
-            orElse: () => Effect.fail<unknown>("no answer in 5 seconds")
+            duration: CALL_LIMIT,
+            orElse: () => Effect.fail<unknown>(`no answer in ${CALL_LIMIT}`)
           })
         )
       const call = <A>(run: (client: Client) => Promise<A>) =>
-        bounded((it) => run(new Client({ connection: it, namespace: temporal.namespace })))
+        Effect.flatMap(client, (known) => bounded(() => run(known)))
 
       const describe = (workflowId: string, runId: string) =>
         call((client) => client.workflow.getHandle(workflowId, runId || undefined).describe()).pipe(
@@ -143,7 +142,7 @@ export class TemporalClient extends Context.Service<
         connection,
         answers: bounded((it) =>
           it.workflowService.describeNamespace({ namespace: temporal.namespace })
-        ).pipe(Effect.timeout("2 seconds"), Effect.exit, Effect.map(Exit.isSuccess)),
+        ).pipe(Effect.timeout(ANSWER_LIMIT), Effect.exit, Effect.map(Exit.isSuccess)),
         call,
         lookAt: (workflowId, runId) =>
           Effect.map(describe(workflowId, runId), (run): RunState => {
@@ -189,10 +188,3 @@ export class TemporalClient extends Context.Service<
     })
   )
 }
-
-export const textOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
-
-export const unavailable =
-  (operation: string) =>
-  (detail: string): TemporalUnavailable =>
-    new TemporalUnavailable({ operation, detail })

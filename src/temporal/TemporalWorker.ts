@@ -18,7 +18,8 @@ import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { WorkerConfig } from "../Config.ts"
 import * as Namespace from "./Namespace.ts"
-import { TemporalClient, textOf } from "./TemporalClient.ts"
+import { TemporalClient } from "./TemporalClient.ts"
+import { textOf } from "./TemporalUnavailable.ts"
 
 /** Temporal's worker ended though nobody asked it to. */
 export class WorkerStopped extends Schema.TaggedError<WorkerStopped>()("WorkerStopped", {

@@ -5,6 +5,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { readFile } from "node:fs/promises"
 import type { WorkerConfig } from "../Config.ts"
+import { textOf } from "./TemporalUnavailable.ts"
 
 type Settings = WorkerConfig["Service"]["temporal"]
 
@@ -26,11 +27,7 @@ const fileOf = (variable: string, path: string | undefined) =>
     ? Effect.succeed(undefined)
     : Effect.tryPromise({
         try: () => readFile(path),
-        catch: (cause) =>
-          new UnreadableCertificate({
-            variable,
-            detail: cause instanceof Error ? cause.message : String(cause)
-          })
+        catch: (cause) => new UnreadableCertificate({ variable, detail: textOf(cause) })
       })
 
 /** Read anew for each connection: certificates are renewed while the worker runs. */

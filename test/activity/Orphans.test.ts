@@ -7,7 +7,8 @@ import { sweep } from "../../src/activity/Orphans.ts"
 import { KubernetesClient } from "../../src/kubernetes/KubernetesClient.ts"
 import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
-import { type RunState, TemporalClient, unavailable } from "../../src/temporal/TemporalClient.ts"
+import { type RunState, TemporalClient } from "../../src/temporal/TemporalClient.ts"
+import { unavailable } from "../../src/temporal/TemporalUnavailable.ts"
 import { aPod } from "../support/PodBuilder.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
 
@@ -38,7 +39,7 @@ const removed = (
       testConfigLayer(),
       Layer.mock(PodWatch, {
         synced: Effect.void,
-        find: (predicate) => Effect.sync(() => pods.find((pod) => predicate(pod)))
+        live: Effect.sync(() => pods)
       }),
       Layer.mock(KubernetesClient, {
         namespace: "olake",

@@ -6,7 +6,8 @@ import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { run } from "../../src/activity/Recovery.ts"
 import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
-import { type Attempt, TemporalClient, unavailable } from "../../src/temporal/TemporalClient.ts"
+import { type Attempt, TemporalClient } from "../../src/temporal/TemporalClient.ts"
+import { unavailable } from "../../src/temporal/TemporalUnavailable.ts"
 import { aPod } from "../support/PodBuilder.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
 
@@ -43,7 +44,7 @@ const takenOver = (
       testConfigLayer({ kubernetes: { podName: "worker-1" } }),
       Layer.mock(PodWatch, {
         synced: Effect.void,
-        find: (predicate) => Effect.sync(() => (predicate(pod), undefined))
+        live: Effect.sync(() => [pod])
       }),
       Layer.mock(TemporalClient, {
         attempts: () =>
