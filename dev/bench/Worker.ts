@@ -15,6 +15,10 @@ export interface Worker {
   /** Milliseconds from the start to the first answer of any kind, and to the first 200 of /ready. */
   readonly started: { readonly listening: number; readonly ready: number }
   readonly usage: () => Promise<Usage>
+  /** SIGTERM; resolves when it has ended, with its exit code: null where a signal ended it. */
+  readonly stop: () => Promise<number | null>
+  /** SIGKILL, and until it has ended. */
+  readonly kill: () => Promise<void>
   /** Requests to the API server by its own count, by verb and code. */
   readonly requests: () => Promise<ReadonlyMap<string, number>>
 }
@@ -31,6 +35,7 @@ export interface Usage {
 }
 
 const POLL_MS = 5
+const STOP_LIMIT_MS = 10_000
 const TICK_MS = 10
 const REQUESTS = /^olake_worker_kubernetes_requests_total\{(.*)\} (\d+)/
 
@@ -103,18 +108,25 @@ export const startWorker = (root: string, env: Env, logFile: string) =>
       })
       child.stdout.pipe(log, { end: false })
       child.stderr.pipe(log, { end: false })
-      const exited = new Promise<void>((resolve) => child.once("close", () => log.end(resolve)))
+      const exited = new Promise<number | null>((resolve) =>
+        child.once("close", (code) => log.end(() => resolve(code)))
+      )
       const stop = async () => {
         child.kill("SIGTERM")
-        const kill = setTimeout(() => child.kill("SIGKILL"), 10_000)
-        await exited
-        clearTimeout(kill)
+        const timer = setTimeout(() => child.kill("SIGKILL"), STOP_LIMIT_MS)
+        const code = await exited
+        clearTimeout(timer)
+        return code
       }
-      return { begin, child, stop }
+      const kill = async () => {
+        child.kill("SIGKILL")
+        await exited
+      }
+      return { begin, child, stop, kill }
     }),
     ({ stop }) => Effect.promise(stop)
   ).pipe(
-    Effect.flatMap(({ begin, child }) =>
+    Effect.flatMap(({ begin, child, stop, kill }) =>
       Effect.promise(async (): Promise<Worker> => {
         const port = Number(env["HEALTH_PORT"])
         const pid = child.pid ?? 0
@@ -132,6 +144,8 @@ export const startWorker = (root: string, env: Env, logFile: string) =>
           pid,
           started: { listening: listening ?? ready, ready },
           usage: () => usageOf(pid),
+          stop,
+          kill,
           requests: () => requestsOf(port)
         }
       })

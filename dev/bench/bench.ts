@@ -12,19 +12,21 @@ import { parseArgs } from "node:util"
 import { hostAddress } from "../cluster/Settings.ts"
 import { Postgres } from "../Postgres.ts"
 import { TemporalServer } from "../TemporalServer.ts"
+import { adoption, adoptionFigures } from "./Adoption.ts"
 import { type Figure, isOver, table, toJson } from "./Figures.ts"
 import { checkLatency, syncLatency } from "./Latency.ts"
 import { idle, runningSyncs, starts } from "./Load.ts"
 import { requestsPerJob } from "./Requests.ts"
 import { makeWorld } from "./World.ts"
 
-const PARTS = ["start", "idle", "check", "sync", "requests", "syncs"] as const
+const PARTS = ["adoption", "start", "idle", "check", "sync", "requests", "syncs"] as const
 
 const HELP = `npm run bench -- [options]
   --checks N        checks and bare Pods to time (15)
   --syncs N         syncs to time (8)
   --starts N        starts to time (5)
   --running N       syncs that run at once (20)
+  --adopted N       syncs that change their worker (200)
   --only a,b        of ${PARTS.join(", ")}
   --json FILE       all values, as JSON
   --worker-log FILE the worker's output
@@ -37,6 +39,7 @@ const { values: options } = parseArgs({
     syncs: { type: "string", default: "8" },
     starts: { type: "string", default: "5" },
     running: { type: "string", default: "20" },
+    adopted: { type: "string", default: "200" },
     only: { type: "string", default: PARTS.join(",") },
     json: { type: "string" },
     "worker-log": { type: "string" },
@@ -47,7 +50,7 @@ const { values: options } = parseArgs({
 })
 
 const wanted = new Set(options.only.split(","))
-const numbered = (name: "checks" | "syncs" | "starts" | "running"): number => {
+const numbered = (name: "checks" | "syncs" | "starts" | "running" | "adopted"): number => {
   const count = Number(options[name])
   if (!Number.isInteger(count) || count < 1) throw new Error(`--${name}: a whole number above zero`)
   return count
@@ -63,14 +66,23 @@ const part = <E, R>(name: (typeof PARTS)[number], measure: Effect.Effect<Readonl
     figures.push(...(yield* measure))
   })
 
+const isWanted = (...names: ReadonlyArray<(typeof PARTS)[number]>): boolean =>
+  names.some((name) => wanted.has(name))
+
 const measureAll = Effect.gen(function* () {
+  yield* part(
+    "adoption",
+    Effect.scoped(Effect.map(adoption(resolve(options.root), numbered("adopted")), adoptionFigures))
+  )
+  // The only part that needs no cluster.
+  if (!isWanted(...PARTS.filter((name) => name !== "adoption"))) return
   const workerLog = options["worker-log"]
   const world = yield* makeWorld({
     root: resolve(options.root),
     workerLog: workerLog === undefined ? undefined : resolve(workerLog)
   })
   yield* part("start", starts(world, numbered("starts")))
-  if (PARTS.every((name) => name === "start" || !wanted.has(name))) return
+  if (!isWanted(...PARTS.filter((name) => name !== "adoption" && name !== "start"))) return
   const worker = yield* world.startWorker
   const measured = (name: (typeof PARTS)[number], measure: () => Promise<ReadonlyArray<Figure>>) =>
     part(name, Effect.promise(measure))

@@ -15,6 +15,8 @@ import { preparation, until } from "./Preparation.ts"
 /** One step of a Pod that no process runs: what its status becomes, after a while. */
 export interface ScenarioStep {
   readonly afterMillis?: number
+  /** Waited for besides. */
+  readonly after?: Effect.Effect<void>
   readonly status?: PodStatus.PodStatus
   /** Printed by the container. */
   readonly log?: string
@@ -37,6 +39,7 @@ const play = Effect.fnUntraced(function* (
 ) {
   for (const step of steps) {
     yield* makePause(step.afterMillis ?? 0)
+    if (step.after !== undefined) yield* step.after
     if (step.log !== undefined) log.append(Buffer.from(step.log))
     if (step.status !== undefined) yield* setStatus(node, pod, step.status, "local-pods")
     if (step.gone === true) node.store.remove("pods", pod.metadata)

@@ -15,13 +15,15 @@ import { PodWatch } from "../kubernetes/PodWatch.ts"
 import { type Attempt, TemporalClient } from "../temporal/TemporalClient.ts"
 import { withoutDefects } from "./Periodically.ts"
 
-/** Temporal hears of a living worker's activity every 5 s. */
-const SILENCE = Duration.toMillis("8 seconds")
-/** How often it looks; a worker that lives is known for it by then. */
-const LOOKS = 20
-const PAUSE = "1 second"
+/** Temporal hears of a living worker's activity every 5 s; with this the next one waits for all within 10 s of its start. */
+const SILENCE = Duration.toMillis("7 seconds")
+/** How long it looks; a worker that lives is known for it by then. */
+const LOOKING = Duration.toMillis("25 seconds")
+/** Between two looks at all that is open, unless an attempt will have been silent for long enough sooner. */
+const PAUSE = Duration.toMillis("2 seconds")
+const SHORTEST_PAUSE = 100
 /** Describes at a time. */
-const AT_A_TIME = 20
+const AT_A_TIME = 40
 
 /** These have no heartbeat timeout, so that Temporal hears of them rarely. */
 const SELDOM_HEARD: ReadonlyArray<string> = ["StopActivity", "SendWebhookNotificationActivity"]
@@ -80,13 +82,17 @@ export const run = Effect.gen(function* () {
   })
 
   let open = runsOf(yield* watch.live, temporal.namespace)
-  for (let turn = 0; turn < LOOKS && open.length > 0; turn++) {
-    if (turn > 0) yield* Effect.sleep(PAUSE)
+  const began = yield* Clock.currentTimeMillis
+  while (open.length > 0) {
     const settled = yield* Effect.forEach(
       open,
       (one) => look(one).pipe(Effect.catch(() => Effect.succeed(false))),
       { concurrency: AT_A_TIME }
     )
     open = open.filter((_, index) => settled[index] !== true)
+    const now = yield* Clock.currentTimeMillis
+    if (now - began > LOOKING) return
+    const due = Math.min(...Array.from(heard.values(), ({ at }) => at + SILENCE + 1 - now), PAUSE)
+    yield* Effect.sleep(Math.max(due, SHORTEST_PAUSE))
   }
 }).pipe(withoutDefects("the takeover at the start"))

@@ -69,7 +69,7 @@ const takenOver = (
   })
 
 describe("a worker that starts", () => {
-  it.effect("takes over what nothing is heard of for 8 s by its own clock, under its own name too", () =>
+  it.effect("takes over what nothing is heard of for 7 s by its own clock, under its own name too", () =>
     Effect.gen(function* () {
       for (const identity of ["worker-9@olake", "worker-1@olake"]) {
         const { atOnce, later } = yield* takenOver([attempt({ identity })])
