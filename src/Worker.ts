@@ -41,7 +41,7 @@ export class Worker extends Context.Service<
     Effect.gen(function* () {
       const activities = yield* Activities.make
       const services = yield* Effect.context<
-        KubernetesClient | PodWatch | SharedStorage | TemporalClient | WorkerConfig
+        Jobs | PodRunner | PodWatch | SharedStorage | TemporalClient | WorkerConfig
       >()
       const drain = yield* Drain
       const pods = yield* PodRunner

@@ -34,7 +34,7 @@ export const clear = Effect.fn("activity.clear")(
         state: row.state
       }
       const args = request.args ?? Connector.CLEAR_ARGS
-      return Connector.requestedClear({ args, jobId, workflowId, configs })
+      return Connector.requestedClear({ args, jobId, workflowId, rowVersion: row.version, configs })
     })
     return yield* writerRun(identity, jobOf(identity, activity, request, commandOf))
   },

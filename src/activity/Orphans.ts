@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { WorkerConfig } from "../Config.ts"
-import { KubernetesClient } from "../kubernetes/KubernetesClient.ts"
+import { PodRunner } from "../kubernetes/PodRunner.ts"
 import {
   CREATED_AT_ANNOTATION,
   NAMESPACE_ANNOTATION,
@@ -18,14 +18,23 @@ import { PodWatch } from "../kubernetes/PodWatch.ts"
 import { PRIVATE_FILES } from "../olake/Connector.ts"
 import { ofSync } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
-import { TemporalClient } from "../temporal/TemporalClient.ts"
+import { type RunState, TemporalClient } from "../temporal/TemporalClient.ts"
 import { periodically } from "./Periodically.ts"
+import { rescue } from "./Rescue.ts"
 
 const PERIOD = "5 minutes"
 /** A run's own end removes its Pod; this long after, nobody does any more. */
 const GRACE = Duration.toMillis("15 minutes")
 /** A run that Temporal has forgotten was over for as long as Temporal keeps runs: a day at least. */
 const FORGOTTEN = Duration.toMillis("24 hours")
+
+/** Pods looked after at a time. */
+const AT_A_TIME = 5
+
+interface Orphan {
+  readonly pod: PodView
+  readonly run: RunState
+}
 
 /** Whether so many runs are unknown that it is rather the wrong Temporal. */
 const isWrongTemporal = (unknown: number, all: number): boolean => unknown > 2 && unknown * 2 > all
@@ -35,11 +44,28 @@ const ageOf = ({ annotations }: PodView, now: number): number => {
   return Number.isNaN(created) ? 0 : now - created
 }
 
+/** One that cannot be removed now does not keep the others. */
+const remove = Effect.fnUntraced(
+  function* ({ pod, run }: Orphan) {
+    const runner = yield* PodRunner
+    const storage = yield* SharedStorage
+    const workflowId = pod.annotations[WORKFLOW_ID_ANNOTATION] ?? ""
+    yield* runner.remove(pod).pipe(
+      // Its connector has read them when it began.
+      Effect.ensuring(Effect.ignore(storage.remove(ofSync(workflowId), PRIVATE_FILES)))
+    )
+    yield* Effect.logWarning(`Pod ${pod.name} was left by an ended run (workflow ${workflowId}): removed`)
+    if (run.state === "closed") yield* rescue(pod)
+  },
+  (effect, { pod }) =>
+    Effect.catch(effect, ({ message }) =>
+      Effect.logWarning(`Pod ${pod.name} was left by an ended run and is not removed yet: ${message}`)
+    )
+)
+
 export const sweep = Effect.fn("orphans.sweep")(function* () {
   const { temporal } = yield* WorkerConfig
   const client = yield* TemporalClient
-  const kubernetes = yield* KubernetesClient
-  const storage = yield* SharedStorage
   const watch = yield* PodWatch
   yield* watch.synced
   const pods = (yield* watch.live).filter(
@@ -56,7 +82,7 @@ export const sweep = Effect.fn("orphans.sweep")(function* () {
           // Nothing is known of it now: the next sweep asks again.
           Effect.catch(() => Effect.succeed([]))
         ),
-    { concurrency: 5 }
+    { concurrency: AT_A_TIME }
   ).pipe(Effect.map((found) => found.flat()))
   const unknown = looked.filter(({ run }) => run.state === "unknown")
   const tripped = isWrongTemporal(unknown.length, looked.length)
@@ -70,16 +96,7 @@ export const sweep = Effect.fn("orphans.sweep")(function* () {
       ? !tripped && ageOf(pod, now) > FORGOTTEN
       : run.state === "closed" && now - run.closedAt > GRACE
   )
-  for (const { pod } of orphans) {
-    yield* kubernetes.deletePod(pod.name, pod.uid)
-    // Its connector has read them when it began.
-    yield* storage
-      .remove(ofSync(pod.annotations[WORKFLOW_ID_ANNOTATION] ?? ""), PRIVATE_FILES)
-      .pipe(Effect.ignore)
-    yield* Effect.logWarning(
-      `Pod ${pod.name} was left by an ended run (workflow ${pod.annotations[WORKFLOW_ID_ANNOTATION]}): removed`
-    )
-  }
+  yield* Effect.forEach(orphans, (one) => remove(one), { concurrency: AT_A_TIME, discard: true })
 })
 
 export const run = periodically(

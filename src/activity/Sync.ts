@@ -25,6 +25,7 @@ const ofJob = Effect.fnUntraced(function* (params: SyncParams, activity: Activit
         {
           jobId,
           workflowId,
+          rowVersion: row.version,
           configs: {
             source: row.sourceConfig,
             destination: row.destinationConfig,
@@ -75,7 +76,7 @@ const ofRequest = Effect.fnUntraced(function* (request: SyncRequest, activity: A
       state: row.state
     }
     const command = Connector.requestedSync(
-      { args: request.args ?? Connector.SYNC_ARGS, jobId, workflowId, configs },
+      { args: request.args ?? Connector.SYNC_ARGS, jobId, workflowId, rowVersion: row.version, configs },
       yield* userId,
       yield* hasState(identity.directory)
     )

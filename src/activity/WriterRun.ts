@@ -13,6 +13,7 @@ import { SharedStorage } from "../storage/SharedStorage.ts"
 import { TemporalClient } from "../temporal/TemporalClient.ts"
 import { type ActivityError, type ActivityRun, InvalidRequest } from "./ActivityBoundary.ts"
 import { explain } from "./Explain.ts"
+import { rescue } from "./Rescue.ts"
 
 const isConnector = Schema.is(ConnectorType)
 const isVersion = Schema.is(ConnectorVersion)
@@ -94,6 +95,7 @@ export const writerRun = Effect.fnUntraced(function* <E extends ActivityError, R
   const { workflowId, runId } = wanted.run
   const exit = yield* pods.adopt(wanted, {
     prepare: Effect.tap(make, ({ directory, files }) => storage.prepare(directory, files)),
+    onEnded: rescue,
     runState: (id, run) => Effect.map(temporal.lookAt(id, run), ({ state }) => state),
     // A first attempt begins with its workflow; a later one may come when all is over.
     isCancelled: wanted.attempt === 1 ? Effect.succeed(false) : temporal.isCancelled(workflowId, runId)

@@ -18,6 +18,8 @@ export interface JobRow {
   readonly destinationConfig: string
   readonly streamsConfig: string
   readonly state: string
+  /** Another after every write to the job's row, whoever made it. */
+  readonly version: string
 }
 
 export interface JobSummary {
@@ -65,6 +67,12 @@ export class Jobs extends Context.Service<
       state: string,
       options: { readonly activates: boolean }
     ) => Effect.Effect<boolean, DatabaseError>
+    /** Saves it where nobody has written to the row since it had that version; whether it did. */
+    readonly advanceState: (
+      jobId: number,
+      state: string,
+      version: string
+    ) => Effect.Effect<boolean, DatabaseError>
   }
 >()("olake-worker/database/Jobs") {
   static readonly layer = Layer.effect(
@@ -82,7 +90,8 @@ export class Jobs extends Context.Service<
             SELECT j.name, j.project_id AS "projectId",
                    s.type AS "sourceType", s.version AS "sourceVersion", s.config::text AS "sourceConfig",
                    d.dest_type AS "destinationType", d.config::text AS "destinationConfig",
-                   j.streams_config::text AS "streamsConfig", coalesce(j.state::text, '') AS state
+                   j.streams_config::text AS "streamsConfig", coalesce(j.state::text, '') AS state,
+                   j.xmin::text AS version
             FROM ${job} j
             JOIN ${sql(tableName("source"))} s ON j.source_id = s.id
             JOIN ${sql(tableName("destination"))} d ON j.dest_id = d.id
@@ -115,7 +124,19 @@ export class Jobs extends Context.Service<
         return updated.length > 0
       })
 
-      return Jobs.of({ read, summary, saveState })
+      const advanceState = Effect.fn("Jobs.advanceState")(function* (
+        jobId: number,
+        state: string,
+        version: string
+      ) {
+        const updated = yield* query(
+          `advance the state of job ${jobId}`,
+          sql`UPDATE ${job} SET state = ${state}::jsonb, updated_at = NOW() WHERE id = ${jobId} AND xmin::text = ${version} RETURNING 1`
+        )
+        return updated.length > 0
+      })
+
+      return Jobs.of({ read, summary, saveState, advanceState })
     })
   )
 }
@@ -142,6 +163,7 @@ const complete = (jobId: number, row: Nullable<JobRow>): Effect.Effect<JobRow, I
     destinationType: text(row.destinationType),
     destinationConfig: text(row.destinationConfig),
     streamsConfig: text(row.streamsConfig),
-    state: text(row.state)
+    state: text(row.state),
+    version: text(row.version)
   })
 }

@@ -48,11 +48,13 @@ export interface Wanted extends JobIdentity {
   readonly attempt: number
 }
 
-export interface AdoptOptions<E, R, E2 = never> {
+export interface AdoptOptions<E, R, E2 = never, R2 = never> {
   /** Makes all that a Pod needs, files included. Done where one is created, not where one is found. */
   readonly prepare: Effect.Effect<Job, E, R>
   /** Whether the Temporal run that a found Pod belongs to still goes on. */
   readonly runState: (workflowId: string, runId: string) => Effect.Effect<RunState, E2>
+  /** What is done when the Pod of a run that is over was removed and is proved gone, before `prepare`. */
+  readonly onEnded?: (pod: PodView) => Effect.Effect<void, never, R2>
   /** Asked before a Pod is created: whether the run was cancelled meanwhile, so that none may be. */
   readonly isCancelled: Effect.Effect<boolean, E2>
 }
@@ -66,10 +68,10 @@ export class PodRunner extends Context.Service<
       /** Done before a Pod is created, not when one is found. */
       prepare: Effect.Effect<void, E, R>
     ) => Effect.Effect<PodExit, PodRunnerError | E, R | Scope.Scope>
-    readonly adopt: <E, R, E2>(
+    readonly adopt: <E, R, E2, R2 = never>(
       wanted: Wanted,
-      options: AdoptOptions<E, R, E2>
-    ) => Effect.Effect<PodExit, PodRunnerError | E | E2, R>
+      options: AdoptOptions<E, R, E2, R2>
+    ) => Effect.Effect<PodExit, PodRunnerError | E | E2, R | R2>
     /**
      * Asks this run's Pod to stop and waits until it is proved gone; none is success.
      * True where its connector had ended well by itself before.
@@ -80,6 +82,8 @@ export class PodRunner extends Context.Service<
      * True where its connector had ended well by itself before: such a Pod is left alone.
      */
     readonly askToStop: (job: JobIdentity) => Effect.Effect<boolean, PodRunnerError>
+    /** Asks that very Pod to stop and waits until it is proved gone. */
+    readonly remove: (pod: PodView) => Effect.Effect<void, PodRunnerError>
     /** Whether encryption keys can be handed to Pods in Secrets of their own. */
     readonly mayCreateSecrets: Effect.Effect<boolean>
   }
@@ -133,7 +137,7 @@ export class PodRunner extends Context.Service<
       })
 
       /** Creates the job's Pod, or finds the one it has already. */
-      const ensure = <E, R, E2>(job: Wanted, options: AdoptOptions<E, R, E2>) =>
+      const ensure = <E, R, E2, R2 = never>(job: Wanted, options: AdoptOptions<E, R, E2, R2>) =>
         Effect.gen(function* () {
           const name = PodSpec.nameOf(job)
           const known = watch.find((view) => isInTheWayOf(view, job))
@@ -179,6 +183,7 @@ export class PodRunner extends Context.Service<
                 }
                 yield* Effect.logWarning(`Pod of an ended run (workflow ${workflowId}) is removed first`)
                 yield* removeAndWait(found)
+                if (state === "closed" && options.onEnded !== undefined) yield* options.onEnded(found)
               }
             }
             found = yield* known
@@ -223,6 +228,7 @@ export class PodRunner extends Context.Service<
           ),
         stop: (job) => Effect.andThen(watch.synced, stop(job)).pipe(annotated(job)),
         askToStop: (job) => Effect.andThen(watch.synced, askToStop(job)).pipe(annotated(job)),
+        remove: removeAndWait,
         mayCreateSecrets: secrets.mayCreate
       })
     })

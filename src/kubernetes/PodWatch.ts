@@ -36,6 +36,10 @@ const relists = Metric.counter("pod_watch_relists_total", {
   description: "Full lists of Pods",
   incremental: true
 })
+const missed = Metric.counter("pod_watch_missed_events_total", {
+  description: "Changes of Pods that a list has and the watch before it had passed over",
+  incremental: true
+})
 const tracked = Metric.gauge("pods_tracked", { description: "Pods the watch knows" })
 
 interface Entry {
@@ -83,6 +87,8 @@ export class PodWatch extends Context.Service<
       const departed = new Set<string>()
       const ready = yield* Latch.make(false)
       let lastHeard = 0
+      /** The watch claims to have told of every change up to this version. */
+      let heardUpTo = 0
 
       const put = (observation: Omit<Observation, "asked">, asked = false): Effect.Effect<void> =>
         Effect.suspend(() => {
@@ -124,19 +130,31 @@ export class PodWatch extends Context.Service<
 
       const onFrame = Effect.fnUntraced(function* (frame: WatchFrame<PodJson>) {
         lastHeard = yield* Clock.currentTimeMillis
+        heardUpTo = Math.max(heardUpTo, Number(frame.object.metadata.resourceVersion ?? 0))
         if (frame.type === "BOOKMARK") return
         const view = fromPod(frame.object)
         yield* frame.type === "DELETED" ? left(view) : put({ view, gone: false })
         yield* Metric.update(tracked, entries.size)
       })
 
+      const wasMissed = ({ uid, version }: PodView): boolean => {
+        const known = entries.get(uid)?.observation.view.version
+        return version <= heardUpTo && (known === undefined ? !departed.has(uid) : known < version)
+      }
+
       const list = Effect.fnUntraced(function* () {
         const { items, resourceVersion: listed } = yield* kubernetes.listPods(SELECTOR)
         yield* Metric.update(relists, 1)
         const present = new Set<string>()
+        let passedOver = 0
         for (const pod of items) {
           yield* Effect.sync(() => fromPod(pod)).pipe(
-            Effect.tap(({ uid }) => Effect.sync(() => present.add(uid))),
+            Effect.tap((view) =>
+              Effect.sync(() => {
+                present.add(view.uid)
+                if (wasMissed(view)) passedOver += 1
+              })
+            ),
             Effect.flatMap((view) => put({ view, gone: false })),
             notUnderstood
           )
@@ -145,6 +163,12 @@ export class PodWatch extends Context.Service<
           if (!observation.gone && !present.has(observation.view.uid)) {
             yield* Effect.forkIn(proveGone(observation.view), scope)
           }
+        }
+        if (passedOver > 0) {
+          yield* Metric.update(missed, passedOver)
+          yield* Effect.logWarning(
+            `the watch of Pods had missed ${passedOver} changes; a list has found them`
+          )
         }
         departed.clear()
         lastHeard = yield* Clock.currentTimeMillis

@@ -86,14 +86,14 @@ export const initialState = (state: string): string =>
 /** Nothing to go on from. */
 export const isEmptyState = (state: string): boolean => initialState(state).replace(/\s/g, "") === "{}"
 
-const runFile = (jobId: number, workflowId: string): JobFile => ({
+const runFile = ({ jobId, workflowId, rowVersion }: Omit<RunOfJob, "args" | "configs">): JobFile => ({
   name: RUN_FILE,
-  content: JSON.stringify({ jobId, workflowId })
+  content: JSON.stringify({ jobId, workflowId, rowVersion })
 })
 
 /** @param key for the connector, which decrypts by itself */
 export const sync = (
-  { jobId, workflowId, configs }: Omit<RunOfJob, "args">,
+  { configs, ...run }: Omit<RunOfJob, "args">,
   key: Redacted.Redacted | undefined
 ): CommandLine => ({
   args: [
@@ -110,7 +110,7 @@ export const sync = (
   ],
   secretKey: key,
   files: [
-    runFile(jobId, workflowId),
+    runFile(run),
     { name: "config.json", content: configs.source },
     { name: STREAMS_FILE, content: configs.streams },
     { name: "writer.json", content: configs.destination },
@@ -160,6 +160,8 @@ interface RunOfJob {
   readonly args: ReadonlyArray<string>
   readonly jobId: number
   readonly workflowId: string
+  /** The job's row that the state is of. */
+  readonly rowVersion?: string
   /** Decrypted. */
   readonly configs: SyncConfigs
 }
@@ -170,13 +172,13 @@ interface RunOfJob {
  * @param hasState whether a connector of this run has left a state already
  */
 export const requestedSync = (
-  { args, jobId, workflowId, configs }: RunOfJob,
+  { args, configs, ...run }: RunOfJob,
   userId: string | undefined,
   hasState: boolean
 ): CommandLine => ({
   ...liftSecretKey(hasState || !isEmptyState(configs.state) ? args : without(args, "--state")),
   files: [
-    runFile(jobId, workflowId),
+    runFile(run),
     configFile("source.json", configs.source),
     configFile("destination.json", configs.destination),
     configFile(STREAMS_FILE, configs.streams),
@@ -186,10 +188,10 @@ export const requestedSync = (
 })
 
 /** A clear-destination. */
-export const requestedClear = ({ args, jobId, workflowId, configs }: RunOfJob): CommandLine => ({
+export const requestedClear = ({ args, configs, ...run }: RunOfJob): CommandLine => ({
   ...liftSecretKey(args),
   files: [
-    runFile(jobId, workflowId),
+    runFile(run),
     configFile("destination.json", configs.destination),
     configFile(STREAMS_FILE, configs.streams),
     { name: STATE_FILE, content: initialState(configs.state), keepExisting: true }

@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { sweep } from "../../src/activity/Orphans.ts"
-import { KubernetesClient } from "../../src/kubernetes/KubernetesClient.ts"
+import { Jobs } from "../../src/database/Jobs.ts"
+import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
 import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
 import { type RunState, TemporalClient } from "../../src/temporal/TemporalClient.ts"
@@ -41,10 +42,10 @@ const removed = (
         synced: Effect.void,
         live: Effect.sync(() => pods)
       }),
-      Layer.mock(KubernetesClient, {
-        namespace: "olake",
-        deletePod: (name, uid) => Effect.sync(() => void deleted.push(`${name} ${uid}`))
+      Layer.mock(PodRunner, {
+        remove: ({ name, uid }) => Effect.sync(() => void deleted.push(`${name} ${uid}`))
       }),
+      Layer.mock(Jobs, {}),
       Layer.mock(SharedStorage, {
         remove: (directory, files) =>
           Effect.sync(() => void cleaned.push(`${directory.length} ${files.join(" ")}`))

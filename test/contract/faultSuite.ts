@@ -1,9 +1,11 @@
 /** What a run survives: its Pod taken away, its worker killed, its database gone. Alike on LocalPods and on a cluster. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
 import { eventually } from "../dev/support.ts"
-import { runningSync, startsIn, stateOf, succeeded } from "../support/Runs.ts"
-import { ended } from "../support/Workflows.ts"
+import { directoryOf, insertProbeJob, runningSync, startsIn, stateOf, succeeded } from "../support/Runs.ts"
+import { ended, start, uniqueId } from "../support/Workflows.ts"
 import { World } from "../support/World.ts"
 
 type It = (name: string, test: () => Effect.Effect<void, unknown, World>, timeout?: number) => void
@@ -31,6 +33,35 @@ export const faultSuite = (it: It): void => {
         assert.match(run.history, /TIMER_FIRED/)
         const { stdout } = yield* temporal(["workflow", "show", "--workflow-id", id, "-o", "json"])
         assert.include(stdout, "Somebody deleted the Pod")
+      }),
+    60_000
+  )
+
+  it(
+    "a sync that is terminated: the job's next run removes its Pod, saves what it had reached and goes on from there",
+    () =>
+      Effect.gen(function* () {
+        const { temporal, worker, storage } = yield* World
+        const config = { scenario: "count", steps: 1_000 }
+        const jobId = yield* insertProbeJob({ source: config, destination: config })
+        const ids = [1, 2].map((run) => uniqueId(`sync-123-${jobId}-${run}`))
+        const counted = (id: string) => {
+          const log = path.join(storage, directoryOf(id), "writers.log")
+          return fs.existsSync(log) ? fs.readFileSync(log, "utf8") : ""
+        }
+        const begin = (id: string) =>
+          start("RunSyncWorkflow", id, { command: "sync", job_id: jobId, workflow_id: id })
+        const [first = "", second = ""] = ids
+        yield* begin(first)
+        yield* eventually("it has counted", () => (counted(first).includes("beat 3") ? true : undefined))
+        yield* temporal(["workflow", "terminate", "--workflow-id", first])
+        yield* begin(second)
+        yield* eventually("the next one counts", () => (counted(second).includes("begin") ? true : undefined))
+        const last = /end (\d+)\n$/.exec(counted(first))?.[1]
+        assert.include(counted(second), `begin ${last}\n`)
+        assert.include(worker.output(), `the state that workflow ${first} had reached is saved`)
+        yield* temporal(["workflow", "cancel", "--workflow-id", second])
+        yield* ended(second)
       }),
     60_000
   )

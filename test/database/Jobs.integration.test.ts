@@ -45,6 +45,25 @@ for (const version of ["v1", "v2"] as const satisfies ReadonlyArray<TablesVersio
         return { tables, id: yield* tables.insertJob({ source, destination, streams: `{"streams": []}` }) }
       })
 
+      it.effect("advances a state once from where its row stood, and not past anybody's write", () =>
+        Effect.gen(function* () {
+          const jobs = yield* Jobs
+          const { tables, id } = yield* insert
+          const { version } = yield* jobs.read(id)
+          const both = yield* Effect.all(
+            ["1", "2"].map((lsn) => jobs.advanceState(id, `{"lsn": ${lsn}}`, version)),
+            { concurrency: 2 }
+          )
+          assert.lengthOf(both.filter(Boolean), 1)
+          const now = yield* jobs.read(id)
+          assert.include([`{"lsn": 1}`, `{"lsn": 2}`], now.state)
+          // Somebody resets it, to what it was.
+          yield* tables.setActive(id, false)
+          assert.isFalse(yield* jobs.advanceState(id, `{"lsn": 3}`, now.version))
+          assert.strictEqual(yield* tables.jobState(id), now.state)
+        })
+      )
+
       it.effect("reads a job as the database has it, and saves a state to the last digit", () =>
         Effect.gen(function* () {
           const jobs = yield* Jobs

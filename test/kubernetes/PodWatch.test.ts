@@ -481,4 +481,83 @@ describe("what a server may send", () => {
       assert.strictEqual((yield* watch.next(pod!.uid, before)).view.phase, "Succeeded")
     })
   )
+
+  scripted("a connection that breaks among 2,000 Pods costs no list, and no end of 50 of them", (api) =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 2_000 }, (_, index) => `pod-${index}`)
+      api.pods = names.map((name) => at(name, 5))
+      const watch = yield* PodWatch
+      yield* watch.synced
+      yield* watching(api, 1)
+      const finishing = yield* trackListed(api, ...names.slice(0, 50))
+      api.endWatches("break")
+      yield* watching(api, 2)
+      api.send(
+        ...names.slice(0, 50).map((name, index) => frame("MODIFIED", at(name, 20 + index, "Succeeded")))
+      )
+      yield* Effect.forEach(finishing, (pod) => observed(pod, phased("Succeeded")), {
+        concurrency: "unbounded"
+      })
+      assert.strictEqual(listed(api), 1)
+      assert.lengthOf(yield* watch.live, 2_000)
+    })
+  )
+
+  for (const asStatus of [true, false]) {
+    scripted(
+      `410 ${asStatus ? "as a status" : "in the stream"} after 10 ends and 5 deletions: one list, each deletion asked for once`,
+      (api) =>
+        Effect.gen(function* () {
+          const [ends, deletions] = [10, 5].map((count) =>
+            Array.from({ length: count }, (_, index) => `${count}-${index}`)
+          )
+          api.pods = [...ends!, ...deletions!].map((name) => at(name, 5))
+          const pods = yield* trackListed(api, ...ends!, ...deletions!)
+          let refused = 0
+          api.instead = ({ url }, response) => {
+            if (!asStatus || !url.includes("watch=1") || (refused += 1) > 1) return false
+            json(response, 410, EXPIRED.object)
+            return true
+          }
+          api.pods = ends!.map((name, index) => at(name, 50 + index, "Succeeded"))
+          api.version = 70
+          if (!asStatus) api.send(EXPIRED)
+          api.endWatches("end")
+          yield* Effect.forEach(pods.slice(0, 10), (pod) => observed(pod, phased("Succeeded")))
+          yield* Effect.forEach(pods.slice(10), (pod) => observed(pod, isGone))
+          assert.strictEqual(listed(api), 2)
+          for (const name of deletions!) assert.strictEqual(api.count("GET", new RegExp(`/pods/${name}$`)), 1)
+        })
+    )
+  }
+
+  scripted("a frame of 9 MiB costs a connection and nothing else", (api) =>
+    Effect.gen(function* () {
+      api.pods = one
+      const [pod] = yield* trackListed(api, "one")
+      const huge = { ...at("one", 21), spec: { text: "x".repeat(9 * 1024 * 1024) } }
+      api.send(frame("MODIFIED", huge))
+      yield* watching(api, 2)
+      assert.deepStrictEqual(api.watched, ["10", "10"])
+      api.send(frame("MODIFIED", at("one", 22, "Succeeded")))
+      yield* observed(pod!, phased("Succeeded"))
+      assert.strictEqual(listed(api), 1)
+    })
+  )
+
+  scripted("a character that arrives in two pieces is one", (api) =>
+    Effect.gen(function* () {
+      api.pods = one
+      const [pod] = yield* trackListed(api, "one")
+      const message = "größe 💾"
+      const said = { ...at("one", 21), status: { phase: "Failed", message } }
+      const bytes = Buffer.from(`${JSON.stringify(frame("MODIFIED", said))}\n`)
+      for (let index = 0; index < bytes.length; index++) {
+        api.sendBytes(bytes.subarray(index, index + 1))
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      }
+      assert.strictEqual((yield* observed(pod!, phased("Failed"))).view.message, message)
+      assert.lengthOf(api.watched, 1)
+    })
+  )
 })

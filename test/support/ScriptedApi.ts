@@ -93,6 +93,7 @@ export interface ScriptedPods {
   readonly watched: Array<string>
   /** Writes to the open watches; an object is a frame, a text stands as it is. */
   readonly send: (...frames: ReadonlyArray<object | string>) => void
+  readonly sendBytes: (bytes: Uint8Array) => void
   /** Ends the open watches: well, or as a broken connection. */
   readonly endWatches: (how: "end" | "break") => void
   readonly count: (method: string, pattern: RegExp) => number
@@ -111,6 +112,9 @@ export const scriptedPods = (): ScriptedPods => {
       for (const watch of watches)
         for (const frame of frames)
           watch.write(`${typeof frame === "string" ? frame : JSON.stringify(frame)}\n`)
+    },
+    sendBytes: (bytes) => {
+      for (const watch of watches) watch.write(bytes)
     },
     endWatches: (how) => {
       for (const watch of watches) {
