@@ -62,6 +62,9 @@ export interface BoundaryOptions {
 }
 
 const HEARTBEAT = "5 seconds"
+/** Before another attempt: after a bug, and where this worker stops. */
+const AFTER_DEFECT = "60s"
+const AFTER_DETACHING = "1s"
 /** Temporal keeps 4 KiB of a failure that is retried. */
 const LONGEST_MESSAGE = 1500
 
@@ -98,14 +101,18 @@ const toFailure = (error: ActivityError): ApplicationFailure =>
 /** A bug of ours. Worth another try, in case it was the moment's; the log has the stack. */
 const defectFailure = (cause: Cause.Cause<unknown>): ApplicationFailure => {
   const text = String(Cause.squash(cause))
-  return failure({ type: "Defect", message: shorten(`Internal error: ${text}`), nextRetryDelay: "60s" })
+  return failure({
+    type: "Defect",
+    message: shorten(`Internal error: ${text}`),
+    nextRetryDelay: AFTER_DEFECT
+  })
 }
 
 const detached = (): ApplicationFailure =>
   failure({
     type: "WorkerShutdown",
     message: "This worker is stopping; the Pod runs on and another attempt takes it over.",
-    nextRetryDelay: 1000,
+    nextRetryDelay: AFTER_DETACHING,
     category: ApplicationFailureCategory.BENIGN
   })
 

@@ -12,11 +12,18 @@ import { JOB_ID_LABEL, OPERATION_LABEL, WORKFLOW_ID_ANNOTATION } from "../kubern
 import type { PodView } from "../kubernetes/PodView.ts"
 import { isLongRunning } from "../olake/Job.ts"
 import { ofSync, RUN_FILE, STATE_FILE } from "../olake/Workdir.ts"
+import type { DatabaseError } from "../database/Query.ts"
+import type { InvalidFile } from "../storage/JsonFile.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
+import type { StorageError } from "../storage/StorageError.ts"
 
 /** The Pod is gone, so that nobody will come by it again: a short outage of Postgres or the storage is waited for. */
 const again = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("15 seconds")])
 const LIMIT = "10 minutes"
+
+/** All but a text that is no state, SQLSTATE class 22 included: as at a run's own end. */
+const mayPass = (error: DatabaseError | StorageError | InvalidFile): boolean =>
+  error._tag === "StorageError" || (error._tag === "DatabaseError" && !error.code.startsWith("22"))
 
 /** What the connector of that very job's run has left, and the version of the row it began with. */
 const leftBy = Effect.fnUntraced(function* (jobId: number, workflowId: string) {
@@ -43,7 +50,7 @@ export const rescue = Effect.fn("activity.rescue")(function* ({ annotations, lab
     Effect.flatMap((left) =>
       left === undefined ? Effect.succeed(false) : jobs.advanceState(jobId, left.state, left.rowVersion)
     ),
-    Effect.retry({ schedule: again, while: ({ isRetryable }) => isRetryable }),
+    Effect.retry({ schedule: again, while: mayPass }),
     Effect.timeout(LIMIT),
     Effect.flatMap((saved) =>
       saved ? Effect.logInfo(`the state that workflow ${workflowId} had reached is saved`) : Effect.void

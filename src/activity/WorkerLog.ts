@@ -19,6 +19,10 @@ export const logDirectoryOf = (wire: unknown, workflowId: string): string | unde
   return problemWithDirectoryName(workflowId) === undefined ? ofShortRun(workflowId) : undefined
 }
 
+const EVERY = "2 seconds"
+/** Of one write; what it had is tried again. */
+const LIMIT = "5 seconds"
+
 /** @param directory the run's; lines of before it is made wait for it */
 export const keepingLog =
   (directory: string) =>
@@ -38,16 +42,14 @@ export const keepingLog =
         const { length } = lines
         return storage.appendWorkerLog(directory, text).pipe(
           Effect.andThen(Effect.sync(() => lines.splice(0, length))),
-          Effect.timeout("5 seconds"),
+          Effect.timeout(LIMIT),
           // A log is no reason to fail a run.
           Effect.ignore
         )
       })
       const others = yield* Logger.CurrentLoggers
       return yield* activity.pipe(
-        Effect.raceFirst(
-          Effect.repeat(flush, Schedule.spaced("2 seconds")).pipe(Effect.andThen(Effect.never))
-        ),
+        Effect.raceFirst(Effect.repeat(flush, Schedule.spaced(EVERY)).pipe(Effect.andThen(Effect.never))),
         Effect.ensuring(flush),
         Effect.provideService(Logger.CurrentLoggers, new Set([...others, logger]))
       )

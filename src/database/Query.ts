@@ -52,10 +52,12 @@ const timedOut = (operation: string) =>
   new DatabaseError({
     operation,
     reason: "Timeout",
-    detail: "no answer in 5 seconds",
+    detail: `no answer in ${LIMIT}`,
     code: "",
     isRetryable: true
   })
+
+const LIMIT = "5 seconds"
 
 /** 0.2 s doubling to 5 s, about 20 s; a longer outage is for Temporal's retry. */
 const transient = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
@@ -71,7 +73,7 @@ export const query = <A>(
 ): Effect.Effect<A, DatabaseError> =>
   run.pipe(
     Effect.mapError(fromSql(operation)),
-    Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.fail(timedOut(operation)) }),
+    Effect.timeoutOrElse({ duration: LIMIT, orElse: () => Effect.fail(timedOut(operation)) }),
     Effect.tapError((error) =>
       error.isRetryable ? Effect.logWarning(`trying again: ${error.message}`) : Effect.void
     ),

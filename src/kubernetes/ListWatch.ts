@@ -29,6 +29,18 @@ const SILENCE = "150 seconds"
 /** A full list now and then finds what a watch has missed. */
 const TRUTH_CHECK = Duration.toMillis("10 minutes")
 
+/** The server ends a watch by itself after this many seconds, plus some, so that not all come back at once. */
+const WATCH_SECONDS = 270
+const WATCH_JITTER_SECONDS = 30
+/** One that the server has not ended by then is ended here. */
+const OVERTIME = Duration.seconds(15)
+/** Before a watch that ended soon after its beginning is begun again, and before a new list after a 410. */
+const LONGEST_PAUSE = "1 second"
+/** A watch that ended sooner may do so over and over. */
+const SHORT_LIFE = 5_000
+/** One that lived longer begins the count of failures anew. */
+const LONG_LIFE = 10_000
+
 const jittered = (longest: Duration.Input, random: number) =>
   Duration.times(Duration.fromInputUnsafe(longest), random)
 
@@ -56,11 +68,13 @@ export const follow = <A extends { readonly metadata: { readonly resourceVersion
       )
 
     const watchOnce = Effect.gen(function* () {
-      const timeout = Duration.seconds(270 + (yield* Random.nextIntBetween(0, 30)))
+      const timeout = Duration.seconds(
+        WATCH_SECONDS + (yield* Random.nextIntBetween(0, WATCH_JITTER_SECONDS))
+      )
       yield* watch(resourceVersion, timeout).pipe(
         Stream.timeoutOrElse({ duration: SILENCE, orElse: () => Stream.empty }),
         Stream.runForEach(take),
-        Effect.timeoutOption(Duration.sum(timeout, Duration.seconds(15)))
+        Effect.timeoutOption(Duration.sum(timeout, OVERTIME))
       )
     })
 
@@ -78,7 +92,7 @@ export const follow = <A extends { readonly metadata: { readonly resourceVersion
       const lived = (yield* Clock.currentTimeMillis) - started
       if (Result.isSuccess(result)) {
         failures = 0
-        if (listed && lived < 5000) yield* Effect.sleep(jittered("1 second", yield* Random.next))
+        if (listed && lived < SHORT_LIFE) yield* Effect.sleep(jittered(LONGEST_PAUSE, yield* Random.next))
         if (!listed) listedAt = started
         listed = started - listedAt < TRUTH_CHECK
         continue
@@ -87,10 +101,10 @@ export const follow = <A extends { readonly metadata: { readonly resourceVersion
       const pause = yield* onBreak(error)
       if (error.isExpired) {
         listed = false
-        yield* Effect.sleep(jittered("1 second", yield* Random.next))
+        yield* Effect.sleep(jittered(LONGEST_PAUSE, yield* Random.next))
         continue
       }
-      failures = lived > 10_000 ? 1 : failures + 1
+      failures = lived > LONG_LIFE ? 1 : failures + 1
       // What could not be read twice stays so, as does a version that the server will not have: list anew.
       const isStuck = error.reason === "UnreadableAnswer" && unreadAt === resourceVersion
       unreadAt = error.reason === "UnreadableAnswer" ? resourceVersion : undefined

@@ -21,6 +21,7 @@ export interface PodExit {
   readonly log: Effect.Effect<string, KubernetesError>
 }
 
+/** Between two questions to an API server that is away: there is no verdict without its answer. */
 const whileAway = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("15 seconds")]).pipe(
   Schedule.jittered
 )

@@ -39,6 +39,13 @@ export type PodRunnerError =
   | PodRefused
   | StillTerminating
 
+/** Looks for a place for the Pod before the attempt is given back to Temporal. */
+const MOST_TURNS = 5
+/** Seconds that a Retry-After is obeyed. */
+const LONGEST_PAUSE = 60
+/** What cannot be deleted by then is left to its own deadline. */
+const DISCARD_LIMIT = "30 seconds"
+
 /** `unknown` where Temporal has no such run: long over, or another Temporal's. */
 export type RunState = "open" | "closed" | "unknown"
 
@@ -146,7 +153,7 @@ export class PodRunner extends Context.Service<
           if (found === undefined && job.attempt > 1) found = yield* findGos(job)
           let refusal: KubernetesError | undefined
           // Each turn waits for something to be gone, or for a lost answer to be cleared up.
-          for (let turn = 0; turn < 5; turn++) {
+          for (let turn = 0; turn < MOST_TURNS; turn++) {
             if (found === undefined) {
               if (yield* options.isCancelled) return yield* new Cancelled({ pod: name })
               const made = yield* options.prepare
@@ -159,7 +166,7 @@ export class PodRunner extends Context.Service<
               refusal = error
               found = yield* findByName(kubernetes, name)
               if (found === undefined) {
-                yield* Effect.sleep(Duration.seconds(Math.min(error.retryAfter ?? turn + 1, 60)))
+                yield* Effect.sleep(Duration.seconds(Math.min(error.retryAfter ?? turn + 1, LONGEST_PAUSE)))
                 continue
               }
             }
@@ -201,7 +208,7 @@ export class PodRunner extends Context.Service<
             yield* kubernetes.deletePod(found.name, found.uid)
           }
         }).pipe(
-          Effect.timeout("30 seconds"),
+          Effect.timeout(DISCARD_LIMIT),
           Effect.catch((error) => Effect.logWarning(`the Pod was not deleted: ${error.message}`))
         )
 

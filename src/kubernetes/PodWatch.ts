@@ -65,13 +65,13 @@ export class PodWatch extends Context.Service<
     readonly track: (view: PodView) => Effect.Effect<void, never, Scope.Scope>
     /** Says that the end of a tracked Pod is our own doing. */
     readonly expectEnd: (uid: string) => Effect.Effect<void>
-    /** The observation of a tracked Pod as soon as it differs from `seen`. */
+    /** The observation of a tracked Pod as soon as it differs from `seen`; a connector may run for a month. */
     readonly next: (uid: string, seen: Observation | undefined) => Effect.Effect<Observation>
     /** Live Pods as far as known, the later ones last; complete once synced. */
     readonly live: Effect.Effect<ReadonlyArray<PodView>>
     /** The live Pod that is meant; of two of one name the later is the one that is there. */
     readonly find: (predicate: (view: PodView) => boolean) => Effect.Effect<PodView | undefined>
-    /** Waits for the first complete list. */
+    /** Waits for the first complete list, for ever: without it no Pod may be made, and readiness says so. */
     readonly synced: Effect.Effect<void>
     /** False until the first list, and where nothing was heard from the API server for too long. */
     readonly healthy: Effect.Effect<boolean>
@@ -109,7 +109,7 @@ export class PodWatch extends Context.Service<
           return changed.open
         })
 
-      /** A Pod that left the list may have lost its label only: ask for it by name. */
+      /** A Pod that left the list may have lost its label only: ask for it by name, until there is an answer. */
       const proveGone = (view: PodView): Effect.Effect<void> =>
         kubernetes.readPod(view.name).pipe(
           Effect.matchEffect({
@@ -236,6 +236,8 @@ export class PodWatch extends Context.Service<
   )
 }
 
+/** A watch that was not heard for longer is not healthy. */
 const TOO_LONG = Duration.toMillis("300 seconds")
 
+/** Between two questions whether a Pod is gone. */
 const backoff = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])

@@ -56,7 +56,7 @@ const millisOf = (time: Parameters<typeof optionalTsToMs>[0]): number => optiona
 export class TemporalClient extends Context.Service<
   TemporalClient,
   {
-    /** Waits until the frontend answers. */
+    /** Waits until the frontend answers, for ever: without it there is nothing to do, and readiness says so. */
     readonly connection: Effect.Effect<NativeConnection>
     /** Whether the frontend answers now, within two seconds. */
     readonly answers: Effect.Effect<boolean>

@@ -43,6 +43,8 @@ type ActivityFunctions = Record<string, (wire: unknown) => Promise<unknown>>
 /** Short activities have this long to end after SIGTERM; then they are cancelled and tried again elsewhere. */
 const GRACE = "20s"
 const FORCE = "40s"
+/** Cancels reach an activity with the answer to a heartbeat. */
+const HEARTBEAT_THROTTLE = "5s"
 const DRAIN_LIMIT = "45 seconds"
 
 /** Workflows asleep for a month are cheap to replay and dear to keep: about 600 fit into a GiB. */
@@ -86,8 +88,7 @@ export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) 
           identity: `${kubernetes.podName}@${temporal.taskQueue}`,
           shutdownGraceTime: GRACE,
           shutdownForceTime: FORCE,
-          // Cancels reach an activity with the answer to a heartbeat.
-          maxHeartbeatThrottleInterval: "5s",
+          maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
           ...options
         }),
       catch: (cause) =>

@@ -99,7 +99,8 @@ export const runWriter = async <A>({
   if (cancelled && !finished) throw new CancelledFailure(cancelledText(persisted))
   if (persisted.error !== undefined)
     throw isFailure ? combined(failure, besides(persisted.error)) : persisted.error
-  if (!finished) throw withRemarks(failure, [podsBefore(failures), persisted.value?.remark])
+  if (!finished)
+    throw withRemarks(failure, [podsBefore(failures), keptOf(persisted.value), persisted.value?.remark])
   return { worked, persisted: persisted.value ?? null }
 }
 
@@ -123,6 +124,10 @@ const withRemarks = (failure: unknown, remarks: ReadonlyArray<string | undefined
   const said = remarks.filter((remark) => remark !== undefined && remark !== "")
   return said.length === 0 ? failure : combined(failure, said.join(" "))
 }
+
+/** What the next run goes on from. */
+const keptOf = (persisted: Persisted | null | undefined): string =>
+  persisted?.saved === true ? "What it had reached is saved." : "It has left no state to save."
 
 /** What became of the run's Pods before its last. */
 const podsBefore = (failures: ReadonlyArray<string>): string =>

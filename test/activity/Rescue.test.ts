@@ -63,8 +63,8 @@ const rescued = ({ pod = ofJob(7), left, rowVersion = "741", answers = [] }: Giv
     return saved
   })
 
-const away = (isRetryable: boolean) =>
-  new DatabaseError({ operation: "advance", reason: "X", detail: "away", code: "08006", isRetryable })
+const refusing = (code: string) =>
+  Effect.fail(new DatabaseError({ operation: "advance", reason: "X", detail: "", code, isRetryable: false }))
 
 describe("the state of a run that nobody ends any more", () => {
   it.effect("is saved against the version of the row that it began with", () =>
@@ -91,10 +91,10 @@ describe("the state of a run that nobody ends any more", () => {
     Effect.gen(function* () {
       const left = `{"lsn": 2}`
       assert.deepStrictEqual(yield* rescued({ left, answers: [Effect.succeed(false)] }), [])
-      const twice = [Effect.fail(away(true)), Effect.fail(away(true))]
+      const twice = [refusing("08006"), refusing("42501")]
       assert.lengthOf(yield* rescued({ left, answers: twice }), 1)
       // What does not pass is told of, and holds up nobody.
-      assert.deepStrictEqual(yield* rescued({ left, answers: [Effect.fail(away(false))] }), [])
+      assert.deepStrictEqual(yield* rescued({ left, answers: [refusing("22P02")] }), [])
     })
   )
 })

@@ -30,8 +30,9 @@ const jobsOf = (runMode: string) =>
 for (const version of ["v1", "v2"] as const satisfies ReadonlyArray<TablesVersion>) {
   describe(`Jobs on OLake's ${version} tables`, () => {
     layer(jobsOf(version), { timeout: "60 seconds", excludeTestServices: true })((it) => {
+      const made = Effect.runSync(Effect.cached(olakeTables(version, version)))
       const insert = Effect.gen(function* () {
-        const tables = yield* olakeTables(version, version)
+        const tables = yield* made
         const source = yield* tables.insertSource({
           type: "postgres",
           version: "v0.2.0",

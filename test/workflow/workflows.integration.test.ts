@@ -364,7 +364,7 @@ describe("a run of the second contract", () => {
   it("that fails: the alert has the failure's words, and the state is saved all the same", () =>
     withWorker({ ...good, SyncActivity: refuse("OOM", true) }, async (calls) => {
       const failure = await failureOf(execute("RunSyncWorkflow", request))
-      assert.strictEqual(failure.message, "OOM!")
+      assert.strictEqual(failure.message, "OOM! What it had reached is saved.")
       assert.sameMembers(names(calls) as Array<string>, [
         "SyncActivity",
         "SendWebhookNotificationActivity",
@@ -397,7 +397,10 @@ describe("a run of the second contract", () => {
         SendWebhookNotificationActivity: refuse("WebhookError", false)
       },
       async (calls) => {
-        assert.strictEqual((await failureOf(execute("RunSyncWorkflow", request))).message, "OOM!")
+        assert.strictEqual(
+          (await failureOf(execute("RunSyncWorkflow", request))).message,
+          "OOM! What it had reached is saved."
+        )
         assert.lengthOf(
           calls.filter((call) => call.startsWith("Send")),
           3
@@ -415,7 +418,10 @@ describe("a run of the second contract", () => {
         const failure = await failureOf(
           execute("RunSyncWorkflow", { ...request, command: "clear-destination" })
         )
-        assert.strictEqual(failure.message, "ConnectorFailed! Schedule x stays paused.")
+        assert.strictEqual(
+          failure.message,
+          "ConnectorFailed! What it had reached is saved. Schedule x stays paused."
+        )
         assert.strictEqual((failure as ApplicationFailure).type, "ConnectorFailed")
       }
     ))
