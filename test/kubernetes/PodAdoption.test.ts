@@ -197,6 +197,29 @@ describe("a Pod of the Go worker's on the API server", () => {
       }))
   }
 
+  test("of a run that is over: what it left is seen to when it is gone, before the next is prepared", (api) =>
+    Effect.gen(function* () {
+      const other = endedWell(gos("sync-123-7-other"))
+      api.pods = [other]
+      const steps: Array<string> = []
+      const adopting = yield* Effect.forkChild(
+        Effect.flatMap(PodRunner, (pods) =>
+          pods.adopt(sync, {
+            prepare: Effect.sync(() => (steps.push("prepare"), sync)),
+            runState: () => Effect.succeed("closed"),
+            onEnded: ({ uid }) => Effect.sync(() => void steps.push(`${uid} of ${api.pods.length}`)),
+            isCancelled: Effect.succeed(false)
+          })
+        )
+      )
+      yield* eventually("it is deleted", () => (deletes(api) === 1 ? true : undefined))
+      assert.deepStrictEqual(steps, [])
+      api.send({ type: "DELETED", object: other })
+      yield* eventually("its job's next Pod is made", () => (creates(api) === 1 ? true : undefined))
+      assert.deepStrictEqual(steps, ["uid-go of 0", "prepare"])
+      yield* Fiber.interrupt(adopting)
+    }))
+
   test("of a forgotten run that has ended holds up nobody: it is removed", (api) =>
     Effect.gen(function* () {
       api.pods = [endedWell(gos("sync-123-7-other"))]
