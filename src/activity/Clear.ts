@@ -36,7 +36,7 @@ export const clear = Effect.fn("activity.clear")(
       const args = request.args ?? Connector.CLEAR_ARGS
       return Connector.requestedClear({ args, jobId, workflowId, rowVersion: row.version, configs })
     })
-    return yield* writerRun(identity, jobOf(identity, activity, request, commandOf))
+    return yield* writerRun(identity, jobOf(identity, request, commandOf))
   },
   (effect, { job_id }) => Effect.annotateLogs(effect, { operation: "clear-destination", jobId: job_id })
 )

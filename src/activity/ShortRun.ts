@@ -114,7 +114,6 @@ export const shortRun = Effect.fnUntraced(function* (request: ShortRequest, acti
     jobId,
     run: activity.run,
     timeout,
-    askedAt: activity.scheduledAt,
     attempt: activity.attempt
   }
   const exit = yield* pods

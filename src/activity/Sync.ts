@@ -36,7 +36,7 @@ const ofJob = Effect.fnUntraced(function* (params: SyncParams, activity: Activit
         secretKey
       )
     )
-  return yield* writerRun(identity, jobOf(identity, activity, {}, commandOf))
+  return yield* writerRun(identity, jobOf(identity, {}, commandOf))
 })
 
 /** OLake's UI leaves it for all connectors; who wants no telemetry has none. */
@@ -86,7 +86,7 @@ const ofRequest = Effect.fnUntraced(function* (request: SyncRequest, activity: A
     }
     return command
   })
-  return yield* writerRun(identity, jobOf(identity, activity, request, commandOf))
+  return yield* writerRun(identity, jobOf(identity, request, commandOf))
 })
 
 export const sync = Effect.fn("activity.sync")(

@@ -64,7 +64,6 @@ type Asked = Partial<Pick<SyncRequest, "connector_type" | "timeout">>
 /** The job as its row and its request have it now; `commandOf` makes the connector's files and arguments of the row. */
 export const jobOf = Effect.fnUntraced(function* <E, R>(
   identity: WriterIdentity,
-  { scheduledAt }: ActivityRun,
   { connector_type, timeout = 0 }: Asked,
   commandOf: (row: JobRow) => Effect.Effect<CommandLine, E, R>
 ) {
@@ -76,8 +75,7 @@ export const jobOf = Effect.fnUntraced(function* <E, R>(
     ...(yield* commandOf(row)),
     connector: connector_type || row.sourceType,
     version: row.sourceVersion,
-    timeout: timeoutOf({ timeout }) ?? timeouts.sync,
-    askedAt: scheduledAt
+    timeout: timeoutOf({ timeout }) ?? timeouts.sync
   } satisfies Job
 })
 

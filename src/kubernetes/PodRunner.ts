@@ -15,20 +15,14 @@ import { KubernetesClient } from "./KubernetesClient.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
 import { adoptionOf, isGos, isInTheWayOf } from "./PodAdoption.ts"
 import { awaitEnd, findByName, type PodExit } from "./PodEnd.ts"
-import {
-  Cancelled,
-  JobBusy,
-  NameConflict,
-  overdue,
-  type PodRefused,
-  StillTerminating
-} from "./PodRunnerErrors.ts"
+import { Cancelled, JobBusy, NameConflict, type PodRefused, StillTerminating } from "./PodRunnerErrors.ts"
 import * as PodFinder from "./PodFinder.ts"
 import * as PodSecrets from "./PodSecrets.ts"
 import * as PodSpec from "./PodSpec.ts"
 import * as PodStop from "./PodStop.ts"
 import { fromPod, hasEnded, MAIN_CONTAINER, type PodView } from "./PodView.ts"
 import { PodWatch } from "./PodWatch.ts"
+import * as Refusals from "./Refusals.ts"
 import { SchedulingRules } from "./SchedulingRules.ts"
 
 export type PodRunnerError =
@@ -104,6 +98,7 @@ export class PodRunner extends Context.Service<
       const config = yield* WorkerConfig
       const { jobs } = config
       const secrets = PodSecrets.make(kubernetes)
+      const refusals = Refusals.make()
       const { findOurs, findGos } = PodFinder.make(kubernetes, watch)
       const { awaitGone, removeAndWait, stop, askToStop } = PodStop.make(
         kubernetes,
@@ -131,6 +126,7 @@ export class PodRunner extends Context.Service<
         })
         // Not given up half-way: who then looks for the Pod may look before the server has made it.
         const view = fromPod(yield* Effect.uninterruptible(kubernetes.createPod(spec)))
+        yield* refusals.over(job)
         yield* secrets.give(job, view)
         yield* Effect.annotateLogs(Effect.logInfo("Pod created"), { connector: job.connector })
         return view
@@ -162,7 +158,7 @@ export class PodRunner extends Context.Service<
               const error = created.failure
               // Anything but a plain refusal may have made the Pod all the same.
               if (!error.alreadyExists && !error.isTransient && !error.isConflict)
-                return yield* yield* overdue(made, error)
+                return yield* yield* refusals.met(job, error)
               refusal = error
               found = yield* findByName(kubernetes, name)
               if (found === undefined) {

@@ -1,11 +1,6 @@
 /** Why a Pod cannot be run now, or at all. */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { isLongRunning, type Job } from "../olake/Job.ts"
-import type { KubernetesError } from "./KubernetesError.ts"
-import { nameOf } from "./PodSpec.ts"
 
 /** The run was cancelled before it had a Pod. */
 export class Cancelled extends Schema.TaggedError<Cancelled>()("Cancelled", { pod: Schema.String }) {
@@ -58,20 +53,3 @@ export class PodRefused extends Schema.TaggedError<PodRefused>()("PodRefused", {
   }
   readonly isRetryable = false
 }
-
-const PATIENCE = Duration.minutes(5)
-/** A quota frees itself when other Pods end. */
-const QUOTA_PATIENCE = Duration.minutes(60)
-
-/** The refusal itself while it may pass, and a final error once it has lasted too long. */
-export const overdue = (job: Job, refusal: KubernetesError): Effect.Effect<KubernetesError | PodRefused> =>
-  Effect.map(Clock.currentTimeMillis, (now) => {
-    const isQuota = refusal.detail.includes("exceeded quota")
-    const patience = isQuota && isLongRunning(job.operation) ? QUOTA_PATIENCE : PATIENCE
-    if (!refusal.isRetryable || now - job.askedAt < Duration.toMillis(patience)) return refusal
-    return new PodRefused({
-      pod: nameOf(job),
-      reason: refusal.message,
-      minutes: Math.floor((now - job.askedAt) / 60_000)
-    })
-  })

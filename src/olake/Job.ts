@@ -37,8 +37,6 @@ export interface Job {
   readonly run: RunIdentity
   /** How long the connector may run. */
   readonly timeout: Duration.Duration
-  /** When Temporal first asked for it, in milliseconds since the epoch. */
-  readonly askedAt: number
   /** One for the first; a later one may find what another worker has made. */
   readonly attempt: number
 }

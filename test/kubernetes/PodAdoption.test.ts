@@ -32,7 +32,6 @@ const check: Job = {
   jobId: 0,
   run,
   timeout: Duration.hours(1),
-  askedAt: Date.now(),
   attempt: 1
 }
 const sync: Job = { ...check, operation: "sync", jobId: 7, timeout: Duration.hours(700) }

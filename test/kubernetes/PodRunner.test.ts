@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -27,7 +28,6 @@ const check: Job = {
   jobId: 0,
   run,
   timeout: Duration.hours(1),
-  askedAt: Date.now(),
   attempt: 1
 }
 const sync: Job = { ...check, operation: "sync", jobId: 7, timeout: Duration.hours(700) }
@@ -183,11 +183,17 @@ describe("run: a Pod that is gone with its scope", () => {
       assert(error._tag === "KubernetesError")
       assert.isTrue(error.isRetryable)
       assert.include(error.message, "exceeded quota")
-      // The same, asked for an hour ago: no longer worth waiting for.
-      const overdue = yield* Effect.flip(runScoped({ ...check, askedAt: Date.now() - 3_600_000 }))
-      assert(overdue._tag === "PodRefused")
-      assert.isFalse(overdue.isRetryable)
-      assert.include(overdue.message, "exceeded quota")
+      // The same again 5 minutes later: no longer worth waiting for.
+      const clock = yield* Clock.Clock
+      const later = {
+        currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + 300_000),
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + 300_000,
+        currentTimeNanos: clock.currentTimeNanos,
+        currentTimeNanosUnsafe: () => clock.currentTimeNanosUnsafe(),
+        sleep: (duration: Duration.Duration) => clock.sleep(duration)
+      }
+      const final = yield* Effect.flip(Effect.provideService(runScoped(check), Clock.Clock, later))
+      assert.strictEqual(final._tag, "PodRefused")
     }))
 })
 

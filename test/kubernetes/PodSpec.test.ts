@@ -26,7 +26,6 @@ const job: Job = {
   jobId: 7,
   run,
   timeout: Duration.hours(700),
-  askedAt: 0,
   attempt: 1
 }
 

@@ -264,7 +264,6 @@ const sync: Job = {
   jobId: 7,
   run: { temporalNamespace: "default", taskQueue: "q", workflowId: "w-1", runId: "r-1" },
   timeout: Duration.hours(1),
-  askedAt: Date.now(),
   attempt: 1
 }
 
