@@ -1,5 +1,9 @@
 /** From scheduled to ready to start: volumes, image and environment, each tried until it is there. */
 import * as Effect from "effect/Effect"
+import { randomUUID } from "node:crypto"
+import { existsSync } from "node:fs"
+import { mkdir, rename, writeFile } from "node:fs/promises"
+import { join } from "node:path"
 import { ConfigProblem, type Env, expand, type Lookup, resolve } from "./Environment.ts"
 import { type Mounts, prepare, rewrite } from "./Mounts.ts"
 import { makePause, type Node, NODE_NAME, report, setStatus, type Stay } from "./Node.ts"
@@ -48,6 +52,20 @@ const commandOf = (
   }
 }
 
+/** The image's working directory; its entrypoint is `./olake` there, as in OLake's images. */
+const imageHome = async (scratch: string, image: string, entrypoint: ReadonlyArray<string>) => {
+  const home = join(scratch, "images", image.replaceAll(/[^\w.-]/g, "_"))
+  const program = join(home, "olake")
+  if (existsSync(program)) return home
+  await mkdir(home, { recursive: true })
+  const words = entrypoint.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`)
+  // Whole or not at all: Pods of one image begin at the same time.
+  const written = join(home, `olake-${randomUUID()}`)
+  await writeFile(written, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`, { mode: 0o755 })
+  await rename(written, program)
+  return home
+}
+
 export const preparation = Effect.fnUntraced(function* (node: Node, stay: Stay) {
   const { pod } = stay
   const spec = specOf(pod)
@@ -83,5 +101,6 @@ export const preparation = Effect.fnUntraced(function* (node: Node, stay: Stay) 
     }),
     () => waiting({ waiting: { reason: "CreateContainerConfigError", message } })
   )
-  return commandOf(container, entrypoint, env, mounts, node.scratch)
+  const home = yield* Effect.promise(() => imageHome(node.scratch, container.image, entrypoint))
+  return commandOf(container, entrypoint, env, mounts, home)
 })

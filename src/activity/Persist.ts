@@ -8,16 +8,18 @@ import * as Schema from "effect/Schema"
 import { Jobs } from "../database/Jobs.ts"
 import type { DatabaseError } from "../database/Query.ts"
 import { PodRunner } from "../kubernetes/PodRunner.ts"
+import { keyOf } from "../kubernetes/PodSpec.ts"
 import { SyncTelemetry } from "../notification/SyncTelemetry.ts"
 import type { PersistParams } from "../olake/ActivityParams.ts"
 import { PRIVATE_FILES } from "../olake/Connector.ts"
 import { type ClearEnded, jobIdOf, type SyncEnded } from "../olake/ExecutionRequest.ts"
+import { hasFinished } from "../olake/ExitMarker.ts"
 import { ofSync, STATE_FILE } from "../olake/Workdir.ts"
 import type { JsonFile } from "../storage/JsonFile.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import type { ActivityRun } from "./ActivityBoundary.ts"
 import { LARGEST_RESULT } from "./ResultSize.ts"
-import { requireOwn } from "./WriterRun.ts"
+import { exitMarker, markerIfReadable, requireOwn } from "./WriterRun.ts"
 
 /** The state cannot be saved now; worth waiting for, whatever the reason. */
 export class StateUnsaved extends Schema.TaggedError<StateUnsaved>()("StateUnsaved", {
@@ -99,7 +101,15 @@ type Writer = Pick<Ending, "operation" | "jobId">
 /** Ends a writer's Pod; whether its connector had ended well by itself before. */
 const endPod = Effect.fnUntraced(function* ({ operation, jobId }: Writer, { run }: ActivityRun) {
   const pods = yield* PodRunner
-  return yield* pods.stop({ operation, jobId, run }).pipe(Effect.catchTag("KubernetesError", untilItWorks))
+  const directory = ofSync(run.workflowId)
+  const noted = yield* markerIfReadable(directory)
+  const finished = yield* pods
+    .stop({ operation, jobId, run }, noted)
+    .pipe(Effect.catchTag("KubernetesError", untilItWorks))
+  if (finished) return true
+  // The Pod may have been gone, deleted by an attempt of this activity whose answer was lost.
+  const marker = yield* exitMarker(directory).pipe(Effect.catchTag("StorageError", untilItWorks))
+  return marker?.key === keyOf(run, operation) && hasFinished(marker)
 })
 
 /** Saves what a writer, whose Pod is gone, has left. */

@@ -1,14 +1,16 @@
 /** What syncs and clear-destinations share: waiting for the job's Pod, making it where there is none. */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { WorkerConfig } from "../Config.ts"
 import { type JobRow, Jobs } from "../database/Jobs.ts"
 import { PodRunner, type Wanted } from "../kubernetes/PodRunner.ts"
 import { ConnectorType, ConnectorVersion } from "../olake/ActivityParams.ts"
 import type { CommandLine } from "../olake/Connector.ts"
+import { parseExitMarker } from "../olake/ExitMarker.ts"
 import { type SyncRequest, timeoutOf } from "../olake/ExecutionRequest.ts"
 import type { Job } from "../olake/Job.ts"
-import { ofSync } from "../olake/Workdir.ts"
+import { EXIT_FILE, ofSync } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import { TemporalClient } from "../temporal/TemporalClient.ts"
 import { type ActivityError, type ActivityRun, InvalidRequest } from "./ActivityBoundary.ts"
@@ -79,6 +81,24 @@ export const jobOf = Effect.fnUntraced(function* <E, R>(
   } satisfies Job
 })
 
+/** How the newest connector of a run ended; nothing where none has noted it. */
+export const exitMarker = Effect.fnUntraced(function* (directory: string) {
+  const storage = yield* SharedStorage
+  const found = yield* storage
+    .read(directory, EXIT_FILE)
+    .pipe(Effect.catchTag("InvalidFile", () => Effect.succeed(Option.none())))
+  return Option.isSome(found) ? parseExitMarker(found.value) : undefined
+})
+
+/** To be read when it is asked for; a volume that does not answer leaves the verdict to what Kubernetes says. */
+export const markerIfReadable = (directory: string) =>
+  Effect.map(SharedStorage, (storage) =>
+    exitMarker(directory).pipe(
+      Effect.orElseSucceed(() => undefined),
+      Effect.provideService(SharedStorage, storage)
+    )
+  )
+
 /**
  * Waits for the Pod, and leaves it for `Persist.ts` to end: a worker that stops leaves it to the next attempt.
  * @param make all that a Pod is made of; not looked at where the run has one, whatever became of the job's row since
@@ -94,6 +114,7 @@ export const writerRun = Effect.fnUntraced(function* <E extends ActivityError, R
   const exit = yield* pods.adopt(wanted, {
     prepare: Effect.tap(make, ({ directory, files }) => storage.prepare(directory, files)),
     onEnded: rescue,
+    marker: yield* markerIfReadable(wanted.directory),
     runState: (id, run) => Effect.map(temporal.lookAt(id, run), ({ state }) => state),
     // A first attempt begins with its workflow; a later one may come when all is over.
     isCancelled: wanted.attempt === 1 ? Effect.succeed(false) : temporal.isCancelled(workflowId, runId)

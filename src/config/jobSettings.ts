@@ -73,6 +73,12 @@ export const jobSettings = {
     K.annotations,
     "Annotations of the jobs' Pods, as a JSON object of texts; `olake.io/` ones stay ours"
   ),
+  exitMarker: withDefault(
+    "JOB_EXIT_MARKER",
+    K.flag,
+    "true",
+    "Whether a shell around a sync's connector notes how it ended; images without `/bin/sh` run without"
+  ),
   storageProbe: withDefault(
     "JOB_STORAGE_PROBE",
     K.flag,

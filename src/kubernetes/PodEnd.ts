@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import type { ExitMarker } from "../olake/ExitMarker.ts"
 import { isLongRunning, type Job } from "../olake/Job.ts"
 import type { KubernetesClient } from "./KubernetesClient.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
@@ -39,22 +40,30 @@ export const findByName = (kubernetes: KubernetesClient["Service"], name: string
     )
   )
 
+/** @param marker what a shell around the connector has noted */
 export const awaitEnd = Effect.fnUntraced(function* (
   kubernetes: KubernetesClient["Service"],
   watch: PodWatch["Service"],
   job: Pick<Job, "operation">,
-  created: PodView
+  created: PodView,
+  marker: Effect.Effect<ExitMarker | undefined> = Effect.succeed(undefined)
 ) {
-  const judge = ({ view, gone, asked }: Observation): Verdict =>
+  const judge = ({ view, gone, asked }: Observation, noted?: ExitMarker): Verdict =>
     decide(gone ? { gone: true, last: view } : view, {
       kind: isLongRunning(job.operation) ? "long" : "short",
       stopRequested: asked,
+      marker: noted,
       timers: defaultTimers
     })
   const exit = (view: PodView, failure: PodFailure | undefined): PodExit => ({
     view,
     failure,
     log: kubernetes.readPodLog(view.name, MAIN_CONTAINER)
+  })
+  /** The marker is read last: nothing writes it once the connector has ended. */
+  const settled = Effect.fnUntraced(function* (last: Observation) {
+    const verdict = judge(last, yield* marker)
+    return exit(last.view, verdict._tag === "Succeeded" ? undefined : patienceOf(verdict)?.failure)
   })
   const fresh = (view: PodView) =>
     findByName(kubernetes, view.name).pipe(
@@ -68,7 +77,7 @@ export const awaitEnd = Effect.fnUntraced(function* (
   let since = 0
   while (true) {
     const verdict = judge(seen)
-    if (verdict._tag === "Succeeded") return exit(seen.view, undefined)
+    if (verdict._tag === "Succeeded") return yield* settled(seen)
     const now = yield* Clock.currentTimeMillis
     if (verdict.row !== row) {
       row = verdict.row
@@ -86,10 +95,8 @@ export const awaitEnd = Effect.fnUntraced(function* (
       // Bad news is asked for once more; while the API server is away there is no verdict.
       const confirmed: Observation = { ...seen, ...(yield* fresh(seen.view)) }
       const again = judge(confirmed)
-      if (again._tag === "Succeeded") return exit(confirmed.view, undefined)
-      if (again.row === row) {
-        return exit(confirmed.view, again._tag === "Failed" ? again.failure : patience.failure)
-      }
+      if (again._tag === "Succeeded") return yield* settled(confirmed)
+      if (again.row === row) return yield* settled(confirmed)
       seen = confirmed
     }
   }

@@ -10,13 +10,15 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { WorkerConfig } from "../Config.ts"
-import type { Job, JobIdentity } from "../olake/Job.ts"
+import type { ExitMarker } from "../olake/ExitMarker.ts"
+import { isLongRunning, type Job, type JobIdentity, type Operation } from "../olake/Job.ts"
 import { KubernetesClient } from "./KubernetesClient.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
 import { adoptionOf, isGos, isInTheWayOf } from "./PodAdoption.ts"
 import { awaitEnd, findByName, type PodExit } from "./PodEnd.ts"
 import { Cancelled, JobBusy, NameConflict, type PodRefused, StillTerminating } from "./PodRunnerErrors.ts"
 import * as PodFinder from "./PodFinder.ts"
+import { cannotMark } from "./PodMarker.ts"
 import * as PodSecrets from "./PodSecrets.ts"
 import * as PodSpec from "./PodSpec.ts"
 import * as PodStop from "./PodStop.ts"
@@ -56,6 +58,8 @@ export interface AdoptOptions<E, R, E2 = never, R2 = never> {
   readonly runState: (workflowId: string, runId: string) => Effect.Effect<RunState, E2>
   /** What is done when the Pod of a run that is over was removed and is proved gone, before `prepare`. */
   readonly onEnded?: (pod: PodView) => Effect.Effect<void, never, R2>
+  /** How the connector ended, where something has noted it. */
+  readonly marker?: Effect.Effect<ExitMarker | undefined>
   /** Asked before a Pod is created: whether the run was cancelled meanwhile, so that none may be. */
   readonly isCancelled: Effect.Effect<boolean, E2>
 }
@@ -77,7 +81,10 @@ export class PodRunner extends Context.Service<
      * Asks this run's Pod to stop and waits until it is proved gone; none is success.
      * True where its connector had ended well by itself before.
      */
-    readonly stop: (job: JobIdentity) => Effect.Effect<boolean, PodRunnerError>
+    readonly stop: (
+      job: JobIdentity,
+      marker?: Effect.Effect<ExitMarker | undefined>
+    ) => Effect.Effect<boolean, PodRunnerError>
     /**
      * Asks this run's Pod to stop and does not wait; one that appears within seconds is asked too.
      * True where its connector had ended well by itself before: such a Pod is left alone.
@@ -107,6 +114,11 @@ export class PodRunner extends Context.Service<
         jobs.terminationGrace
       )
 
+      /** Images without a shell, or with their connector elsewhere. */
+      const unmarkable = new Set<string>()
+      const marksExit = (operation: Operation, image: string): boolean =>
+        jobs.exitMarker && isLongRunning(operation) && !unmarkable.has(image)
+
       const submit = Effect.fnUntraced(function* (job: Job) {
         const secretKey = PodSpec.secretKeySource(
           job,
@@ -122,6 +134,7 @@ export class PodRunner extends Context.Service<
           rules: yield* scheduling.current,
           secretKey,
           ownSecretName: `${PodSpec.nameOf(job)}-${suffix}`,
+          marksExit: marksExit(job.operation, PodSpec.imageOf(job, jobs.registryBase)),
           now
         })
         // Not given up half-way: who then looks for the Pod may look before the server has made it.
@@ -224,12 +237,22 @@ export class PodRunner extends Context.Service<
             return yield* awaitEnd(kubernetes, watch, job, pod)
           }).pipe(annotated(job)),
         adopt: (job, options) =>
-          watch.synced.pipe(
-            Effect.andThen(ensure(job, options)),
-            Effect.flatMap((pod) => awaitEnd(kubernetes, watch, job, pod)),
-            annotated(job)
-          ),
-        stop: (job) => Effect.andThen(watch.synced, stop(job)).pipe(annotated(job)),
+          Effect.gen(function* () {
+            yield* watch.synced
+            const wait = Effect.flatMap(ensure(job, options), (pod) =>
+              awaitEnd(kubernetes, watch, job, pod, options.marker)
+            )
+            const exit = yield* wait
+            const { image = "" } = exit.view
+            if (!marksExit(job.operation, image) || !cannotMark(exit.view, exit.failure)) return exit
+            unmarkable.add(image)
+            yield* Effect.logWarning(
+              `${image} runs without a shell around it: ${exit.failure?.clusterMessage}`
+            )
+            yield* removeAndWait(exit.view)
+            return yield* wait
+          }).pipe(annotated(job)),
+        stop: (job, marker) => Effect.andThen(watch.synced, stop(job, marker)).pipe(annotated(job)),
         askToStop: (job) => Effect.andThen(watch.synced, askToStop(job)).pipe(annotated(job)),
         remove: removeAndWait,
         mayCreateSecrets: secrets.mayCreate

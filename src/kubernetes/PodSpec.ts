@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { WorkerConfig } from "../Config.ts"
 import { SECRET_KEY_VARIABLE } from "../olake/Connector.ts"
+import { markingCommand, POD_UID_VARIABLE } from "../olake/ExitMarker.ts"
 import { isLongRunning, type Job, type JobIdentity, type Operation, type RunIdentity } from "../olake/Job.ts"
 import { MOUNT_PATH, sha256, SHARED_MOUNT_PATH } from "../olake/Workdir.ts"
 import { placementOf, type Rules } from "./PodPlacement.ts"
@@ -118,6 +119,8 @@ const resourcesOf = (jobs: Jobs): V1ResourceRequirements => {
   }
 }
 
+const podUid: V1EnvVar = { name: POD_UID_VARIABLE, valueFrom: { fieldRef: { fieldPath: "metadata.uid" } } }
+
 const GLOBAL_ENV = "olake-global-env"
 
 /** Ends a connector whose volume has gone stale (NFS), as the Go worker's Pods have it. */
@@ -138,13 +141,15 @@ export interface PodContext {
   readonly secretKey: SecretKeySource
   /** Name of the Pod's own Secret; no two Pods may share one, or the end of the first takes the second's away. */
   readonly ownSecretName: string
+  /** Whether a shell notes how the connector ends. */
+  readonly marksExit: boolean
   /** RFC 3339. */
   readonly now: string
 }
 
 export const build = (
   job: Job,
-  { namespace, workerPod, jobs, rules, secretKey, ownSecretName, now }: PodContext
+  { namespace, workerPod, jobs, rules, secretKey, ownSecretName, marksExit, now }: PodContext
 ): V1Pod => {
   const name = nameOf(job)
   const mount = (mountPath: string) => ({ name: VOLUME, mountPath, subPath: job.directory })
@@ -193,8 +198,10 @@ export const build = (
           name: MAIN_CONTAINER,
           image: imageOf(job, jobs.registryBase),
           imagePullPolicy: jobs.imagePullPolicy,
+          ...(marksExit ? { command: [...markingCommand(keyOf(job.run, job.operation))] } : {}),
           args: [...job.args],
           env: [
+            ...(marksExit ? [podUid] : []),
             { name: "OLAKE_WORKFLOW_ID", value: job.run.workflowId.replaceAll("$(", "$$$$(") },
             secretKeyVariable(job, jobs, secretKey, ownSecretName)
           ],

@@ -2,8 +2,10 @@
  * From what the API says of a Pod to what it means: one verdict for every combination. Pure; the caller keeps time.
  * Row numbers are those of docs/verdicts.md. Evidence counts in this order: disruption that began before the
  * connector ended, then how the connector ended (not the phase, which lies and comes later), then what it waits for.
+ * A marker that the connector's shell has left stands above all of it.
  */
 import type { FailureClass } from "./PodFailure.ts"
+import { withMarker } from "./PodMarker.ts"
 import * as Reasons from "./PodReasons.ts"
 import { failed, failure, pending, type PodStatusOptions, type Verdict } from "./PodVerdict.ts"
 import { type ContainerView, MAIN_CONTAINER, type PodView } from "./PodView.ts"
@@ -161,5 +163,8 @@ const ofLive = (view: PodView, options: PodStatusOptions): Verdict => {
   return fromScheduling(view, options)
 }
 
-export const decide = (pod: PodView | Gone, options: PodStatusOptions): Verdict =>
-  "gone" in pod ? ofGone(pod.last, options) : ofLive(pod, options)
+export const decide = (pod: PodView | Gone, options: PodStatusOptions): Verdict => {
+  const view = "gone" in pod ? pod.last : pod
+  const plain = "gone" in pod ? ofGone(view, options) : ofLive(view, options)
+  return withMarker(plain, view, options, (ended) => fromExit(view, ended, options))
+}

@@ -2,6 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import type { ExitMarker } from "../olake/ExitMarker.ts"
 import type { JobIdentity } from "../olake/Job.ts"
 import type { KubernetesClient } from "./KubernetesClient.ts"
 import { isPodOf } from "./PodAdoption.ts"
@@ -78,13 +79,16 @@ export const make = (
       })
     )
 
-  const hasEndedWell = (view: PodView): boolean =>
-    decide(view, { kind: "long", stopRequested: false, timers: defaultTimers })._tag === "Succeeded"
+  const hasEndedWell = (view: PodView, marker?: ExitMarker): boolean =>
+    decide(view, { kind: "long", stopRequested: false, marker, timers: defaultTimers })._tag === "Succeeded"
 
-  const stop = Effect.fn("PodRunner.stop")(function* (job: JobIdentity) {
+  const stop = Effect.fn("PodRunner.stop")(function* (
+    job: JobIdentity,
+    marker: Effect.Effect<ExitMarker | undefined> = Effect.succeed(undefined)
+  ) {
     const found = yield* findOurs(job)
     if (found === undefined) return false
-    const finished = hasEndedWell(found)
+    const finished = hasEndedWell(found, hasConnectorEnded(found) ? yield* marker : undefined)
     if (found.deletionTimestamp === undefined) yield* removeAndWait(found)
     else yield* awaitGone(found)
     return finished

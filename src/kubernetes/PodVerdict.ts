@@ -1,5 +1,6 @@
 /** The verdict on a Pod, and how one is made. Pure. */
 import * as Duration from "effect/Duration"
+import type { ExitMarker } from "../olake/ExitMarker.ts"
 import { type FailureClass, PodFailure } from "./PodFailure.ts"
 import type { ContainerView, PodView } from "./PodView.ts"
 
@@ -48,6 +49,8 @@ export interface PodStatusOptions {
   readonly kind: "short" | "long"
   /** We asked it to go. */
   readonly stopRequested: boolean
+  /** How the connector ended, where a shell around it has noted that. */
+  readonly marker?: ExitMarker | undefined
   readonly timers: Timers
 }
 

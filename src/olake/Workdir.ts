@@ -10,6 +10,8 @@ export const STATE_FILE = "state.json"
 export const STREAMS_FILE = "streams.json"
 /** The worker's own note in the directory of a writer: which job it belongs to. */
 export const RUN_FILE = ".olake-run.json"
+/** How a writer's connector ended; see ExitMarker.ts. */
+export const EXIT_FILE = ".olake-exit.json"
 
 export const sha256 = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex")
 

@@ -8,6 +8,7 @@ import { Jobs } from "../../src/database/Jobs.ts"
 import { DatabaseError } from "../../src/database/Query.ts"
 import { KubernetesError } from "../../src/kubernetes/KubernetesError.ts"
 import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
+import { keyOf } from "../../src/kubernetes/PodSpec.ts"
 import { SyncTelemetry } from "../../src/notification/SyncTelemetry.ts"
 import { InvalidFile } from "../../src/storage/JsonFile.ts"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
@@ -29,6 +30,7 @@ const ending = (over: {
   const saved: Array<string> = []
   const storage = {
     hasDirectory: () => Effect.succeed(true),
+    read: () => Effect.succeed(Option.none<string>()),
     readJson: () => state,
     isConnectors: () => Effect.succeed(true),
     ...over.storage
@@ -68,6 +70,20 @@ describe("the end of a sync", () => {
       const { saved, result } = ending({ storage: { isConnectors: () => Effect.succeed(false) } })
       assert.deepStrictEqual(yield* result, { finished: false, saved: false, state: {} })
       assert.deepStrictEqual(saved, [])
+    })
+  )
+
+  it.effect("knows of a connector that had finished though its Pod is gone, by what a shell has noted", () =>
+    Effect.gen(function* () {
+      const note = { key: keyOf(activity.run, "sync"), uid: "u", exitCode: 0, stopped: false }
+      const finished = (over: Partial<typeof note>) => {
+        const read = () => Effect.succeed(Option.some(JSON.stringify({ ...note, ...over })))
+        return Effect.map(ending({ storage: { read } }).result, (persisted) => persisted.finished)
+      }
+      assert.isTrue(yield* finished({}))
+      assert.isFalse(yield* finished({ stopped: true }))
+      assert.isFalse(yield* finished({ exitCode: 1 }))
+      assert.isFalse(yield* finished({ key: "another run's" }))
     })
   )
 
@@ -138,6 +154,7 @@ describe("the end of a run of the second contract", () => {
         Layer.mock(SharedStorage, {
           hasDirectory: () => Effect.succeed(true),
           isConnectors: () => Effect.succeed(true),
+          read: () => Effect.succeed(Option.none<string>()),
           readJson: () => broken,
           remove: (_directory, files) => Effect.sync(() => void removed.push(...files))
         }),

@@ -145,6 +145,7 @@ describe("run: a Pod that is gone with its scope", () => {
           rules: noRules,
           secretKey: "none",
           ownSecretName: "",
+          marksExit: false,
           now: "2026-11-23T17:00:00Z"
         })
         faults.refuse = ({ verb, resource }) =>

@@ -43,6 +43,7 @@ const build = (
       rules: { ...noRules, mapping: jobsOver.mapping ?? new Map() },
       secretKey,
       ownSecretName: "own-secret",
+      marksExit: false,
       now: "2026-11-23T17:00:00.000Z"
     }
   )

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import { readdirSync, readFileSync } from "node:fs"
-import { decide } from "../../src/kubernetes/PodStatus.ts"
+import { decide, type Gone } from "../../src/kubernetes/PodStatus.ts"
 import { defaultTimers, type PodStatusOptions, type Verdict } from "../../src/kubernetes/PodVerdict.ts"
 import { fromPod, type PodJson, type PodView } from "../../src/kubernetes/PodView.ts"
 import { aPod, type PodBuilder } from "../support/PodBuilder.ts"
@@ -122,6 +122,69 @@ describe("the verdict table", () => {
     // Missing image tags are reported within 90 s.
     assert.isAtMost(after("long", aPod().waiting("ImagePullBackOff", "not found")), 80_000)
   })
+})
+
+describe("a marker of the connector's shell", () => {
+  type Noted = readonly [exitCode: number, stopped: boolean, uid?: string]
+  const cases: ReadonlyArray<readonly [string, PodView | Gone, Noted, string, Partial<PodStatusOptions>?]> = [
+    ["deleted, but had ended well", aPod().exited(0).deleted().view(), [0, false], "9 Succeeded"],
+    [
+      "drained, but had failed",
+      aPod().exited(1).disrupted("EvictionByEvictionAPI").view(),
+      [1, false],
+      "12 ConnectorFailed"
+    ],
+    [
+      "preempted while it worked",
+      aPod().exited(0).disrupted("PreemptionByScheduler").view(),
+      [0, true],
+      "20 Preempted"
+    ],
+    ["stopped by nobody known, exit 0", aPod().exited(0).view(), [0, true], "10 Interrupted"],
+    ["ended well by itself", aPod().exited(0).view(), [0, false], "9 Succeeded"],
+    ["a child was OOMKilled", aPod().exited(0, "OOMKilled").view(), [0, false], "11 Succeeded oom?"],
+    [
+      "a child was OOMKilled, then stopped",
+      aPod().exited(0, "OOMKilled").view(),
+      [0, true],
+      "10 Interrupted"
+    ],
+    ["unknown end, had ended well", aPod().unknownEnd().view(), [0, false], "9 Succeeded"],
+    ["unknown end, had failed", aPod().unknownEnd().view(), [1, false], "12 ConnectorFailed"],
+    ["unknown end, was stopped", aPod().unknownEnd().view(), [0, true], "17 finishing > Interrupted"],
+    ["node restarted, had ended well", aPod().restartedNode().view(), [0, false], "9 Succeeded"],
+    ["gone, had ended well", { gone: true, last: aPod().running().view() }, [0, false], "9 Succeeded"],
+    ["gone, had failed", { gone: true, last: aPod().running().view() }, [1, false], "12 ConnectorFailed"],
+    ["gone, was stopped", { gone: true, last: aPod().running().view() }, [0, true], "26 DeletedExternally"],
+    [
+      "gone, of an earlier Pod",
+      { gone: true, last: aPod().running().view() },
+      [0, false, "uid-0"],
+      "26 DeletedExternally"
+    ],
+    [
+      "gone because we asked",
+      { gone: true, last: aPod().running().view() },
+      [0, false],
+      "31 Stopped",
+      { stopRequested: true }
+    ],
+    ["killed by a signal", aPod().exited(137).view(), [137, false], "16 finishing > Killed"],
+    ["out of memory", aPod().exited(137, "OOMKilled").view(), [137, false], "14 OOM"],
+    [
+      "its deadline is over",
+      aPod().phase("Failed", "DeadlineExceeded").exited(0).view(),
+      [0, false],
+      "25 Deadline"
+    ],
+    ["runs, of an earlier Pod", aPod().running().view(), [0, false, "uid-0"], "0 running"]
+  ]
+  for (const [name, pod, [exitCode, stopped, uid = "uid-1"], expected, over] of cases) {
+    it(`${name}: ${expected}`, () => {
+      const marker = { key: "key", uid, exitCode, stopped }
+      assert.strictEqual(summary(decide(pod, options({ ...over, marker }))), expected)
+    })
+  }
 })
 
 const recordings = new URL("../fixtures/pods/", import.meta.url)
