@@ -32,7 +32,8 @@ const job: Job = {
 const build = (
   over: Partial<Job> = {},
   jobsOver: Partial<typeof jobs> = {},
-  secretKey: PodSpec.SecretKeySource = "none"
+  secretKey: PodSpec.SecretKeySource = "none",
+  marksExit = false
 ) =>
   PodSpec.build(
     { ...job, ...over },
@@ -43,7 +44,7 @@ const build = (
       rules: { ...noRules, mapping: jobsOver.mapping ?? new Map() },
       secretKey,
       ownSecretName: "own-secret",
-      marksExit: false,
+      marksExit,
       now: "2026-11-23T17:00:00.000Z"
     }
   )
@@ -212,4 +213,23 @@ describe("the encryption key", () => {
     ])
     assert.deepStrictEqual(secret.stringData, { OLAKE_SECRET_KEY: "marker-of-a-secret" })
   })
+})
+
+describe("the shell around a connector", () => {
+  const main = (marksExit: boolean) => build({}, {}, "none", marksExit).spec?.containers[0]
+
+  it("is the command; arguments and the rest stay, and the Pod's uid is in its environment", () => {
+    const [plain, marking] = [main(false), main(true)]
+    assert.isUndefined(plain?.command)
+    assert.deepStrictEqual(marking?.command?.slice(0, 2), ["/bin/sh", "-c"])
+    assert.deepStrictEqual(marking?.args, plain?.args)
+    const uid = { name: "OLAKE_POD_UID", valueFrom: { fieldRef: { fieldPath: "metadata.uid" } } }
+    assert.deepStrictEqual(marking?.env, [uid, ...(plain?.env ?? [])])
+  })
+
+  it("says nothing that Kubernetes would take for a variable of its own", () => {
+    assert.notMatch(main(true)?.command?.join("\n") ?? "", /\$\$|\$\(/)
+  })
+
+  it("is what it is", ({ expect }) => expect(main(true)?.command).toMatchSnapshot())
 })
