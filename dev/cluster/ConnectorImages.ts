@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs"
-import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises"
+import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { copyInto, makeBaseSystem, packImage, withTemporaryFolder } from "./Images.ts"
 import { ClusterError, findProgram, run } from "./Shell.ts"
 
 export const connectorImage = "docker.io/olakego/source-postgres:v0.0.0-dev"
 export const probeImage = "docker.io/olakego/source-probe:v0.0.0-dev"
+export const shelllessImage = "docker.io/olakego/source-probe:v0.0.0-shellless"
 
 const connectorEntry = resolve(import.meta.dirname, "../connector/main.ts")
 const probeScript = resolve(import.meta.dirname, "probe.sh")
@@ -82,4 +83,14 @@ export const buildProbeArchive = (outFile: string): Promise<void> =>
     await copyFile(probeScript, join(root, "home/olake"))
     await chmod(join(root, "home/olake"), 0o755)
     await packImage(root, probeImage, config, outFile)
+  })
+
+/** The same where no worker looks for a shell: one stands in for the connector's own program. */
+export const buildShelllessArchive = (outFile: string): Promise<void> =>
+  inFreshRoot(async (root) => {
+    await makeBaseSystem(root, findBusybox(), probeApplets, "programs")
+    const script = await readFile(probeScript, "utf8")
+    await writeProgram(join(root, "home/olake"), script.replace("#!/bin/sh\n", "#!/programs/sh\n"))
+    const env = ["PATH=/programs", "DRIVER_VERSION=v0.0.0-shellless"]
+    await packImage(root, shelllessImage, { ...config, Env: env }, outFile)
   })

@@ -62,19 +62,20 @@ export const copyInto = async (root: string, file: string, path = file): Promise
   await cp(file, target, { dereference: true })
 }
 
-/** The folders, root's entry in passwd, and busybox under each of the names. */
+/** The folders, root's entry in passwd, and busybox under each of the names in `programs`. */
 export const makeBaseSystem = async (
   root: string,
   busybox: string,
-  applets: ReadonlyArray<string>
+  applets: ReadonlyArray<string>,
+  programs = "bin"
 ): Promise<void> => {
-  for (const folder of ["bin", "etc", "home", "root", "mnt"]) await mkdir(join(root, folder))
+  for (const folder of [programs, "etc", "home", "root", "mnt"]) await mkdir(join(root, folder))
   await mkdir(join(root, "tmp"))
   await chmod(join(root, "tmp"), 0o1777)
   await writeFile(join(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")
   await writeFile(join(root, "etc/group"), "root:x:0:\n")
-  await copyFile(busybox, join(root, "bin/busybox"))
-  for (const applet of applets) await symlink("busybox", join(root, "bin", applet))
+  await copyFile(busybox, join(root, programs, "busybox"))
+  for (const applet of applets) await symlink("busybox", join(root, programs, applet))
 }
 
 export const loadImage = async (file: string): Promise<void> => {

@@ -2,7 +2,14 @@ import { statSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { isNodeReady } from "./Api.ts"
-import { buildConnectorArchive, buildProbeArchive, connectorImage, probeImage } from "./ConnectorImages.ts"
+import {
+  buildConnectorArchive,
+  buildProbeArchive,
+  buildShelllessArchive,
+  connectorImage,
+  probeImage,
+  shelllessImage
+} from "./ConnectorImages.ts"
 import { down } from "./Down.ts"
 import { loadImage, withTemporaryFolder } from "./Images.ts"
 import { withLock } from "./Lock.ts"
@@ -57,6 +64,7 @@ const loadConnectorImages = async (): Promise<void> => {
   await requireUp()
   const images = [
     [probeImage, buildProbeArchive],
+    [shelllessImage, buildShelllessArchive],
     [connectorImage, buildConnectorArchive]
   ] as const
   for (const [name, buildArchive] of images) {

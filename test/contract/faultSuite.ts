@@ -3,8 +3,17 @@ import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { EXIT_FILE } from "../../src/olake/Workdir.ts"
 import { eventually } from "../dev/support.ts"
-import { directoryOf, insertProbeJob, runningSync, startsIn, stateOf, succeeded } from "../support/Runs.ts"
+import {
+  directoryOf,
+  insertProbeJob,
+  requested,
+  runningSync,
+  startsIn,
+  stateOf,
+  succeeded
+} from "../support/Runs.ts"
 import { ended, start, uniqueId } from "../support/Workflows.ts"
 import { World } from "../support/World.ts"
 
@@ -67,6 +76,25 @@ export const faultSuite = (it: It): void => {
   )
 
   it(
+    "a sync that had ended by itself when its Pod is deleted is Completed, with one Pod",
+    () =>
+      Effect.gen(function* () {
+        const { platform } = yield* World
+        const { id, jobId, folder } = yield* runningSync(3)
+        const pod = (yield* podNames).find((name) => name.startsWith(`olake-job-${jobId}-`))
+        yield* eventually("it has ended", () => fs.existsSync(path.join(folder, EXIT_FILE)) || undefined)
+        // The worker may have been quicker.
+        yield* Effect.ignore(Effect.tryPromise(() => platform.remove(pod ?? "none")))
+        const run = yield* ended(id)
+        succeeded(run)
+        assert.include(yield* stateOf(jobId), "0/3")
+        assert.strictEqual(startsIn(folder), 1)
+        assert.notMatch(run.history, /TIMER_FIRED/)
+      }),
+    60_000
+  )
+
+  it(
     "Postgres is away when a sync ends: its state is saved once it is back, and the run is completed",
     () =>
       Effect.gen(function* () {
@@ -100,6 +128,28 @@ export const clusterFaultSuite = (it: It): void => {
         assert.include(yield* stateOf(jobId), "0/3")
         assert.strictEqual(startsIn(folder), 2)
         assert.include(run.history, "The Pod was evicted from its node")
+      }),
+    90_000
+  )
+
+  it(
+    "a sync of an image without a shell runs without a marker, at no cost to the run; the image is remembered",
+    () =>
+      Effect.gen(function* () {
+        const { storage, worker } = yield* World
+        const version = "v0.0.0-shellless"
+        const jobId = yield* insertProbeJob({ version })
+        for (const time of ["first", "second"]) {
+          const id = uniqueId(`sync-123-${jobId}-${time}`)
+          yield* start("RunSyncWorkflow", id, requested(jobId, id))
+          const run = yield* ended(id)
+          succeeded(run)
+          assert.strictEqual(startsIn(path.join(storage, directoryOf(id))), 1)
+          assert.isFalse(existsSync(path.join(storage, directoryOf(id), EXIT_FILE)))
+          assert.notMatch(run.history, /TIMER_FIRED|ACTIVITY_TASK_FAILED/)
+        }
+        const tries = worker.output().split(`${version} runs without a shell around it`).length - 1
+        assert.strictEqual(tries, 1)
       }),
     90_000
   )

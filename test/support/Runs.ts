@@ -22,13 +22,14 @@ export const encrypted = (config: unknown): string => {
 
 /** A job of dev/cluster/probe.sh. */
 export const insertProbeJob = (
-  configs: { readonly source?: unknown; readonly destination?: unknown },
+  configs: { readonly source?: unknown; readonly destination?: unknown; readonly version?: string },
   state?: string,
   seal: (config: unknown) => string = (config) => JSON.stringify(config)
 ) =>
   Effect.gen(function* () {
     const { tables } = yield* World
-    const row = (config: unknown) => ({ version: "v0.0.0-dev", config: seal(config ?? { scenario: "ok" }) })
+    const { version = "v0.0.0-dev" } = configs
+    const row = (config: unknown) => ({ version, config: seal(config ?? { scenario: "ok" }) })
     return yield* tables.insertJob({
       source: yield* tables.insertSource({ type: "probe", ...row(configs.source) }),
       destination: yield* tables.insertDestination({ type: "iceberg", ...row(configs.destination) }),
@@ -46,7 +47,7 @@ export const untilBegun = (folder: string) => {
 }
 
 /** A sync of the second contract. */
-const requested = (jobId: number, id: string): unknown => ({
+export const requested = (jobId: number, id: string): unknown => ({
   command: "sync",
   job_id: jobId,
   workflow_id: id
