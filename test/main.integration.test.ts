@@ -151,3 +151,32 @@ describe("order of starting", () => {
     60_000
   )
 })
+
+describe("commands", () => {
+  const run = (...args: ReadonlyArray<string>) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const started = yield* startWorker({}, { args })
+        const exitCode = yield* started.exited
+        return { exitCode, output: started.output() }
+      })
+    )
+
+  for (const [args, exitCode, words] of [
+    [["--version"], 0, "olake-worker v0.1.0"],
+    [["--help"], 0, "doctor"],
+    [["doctor", "--help"], 0, "--json"],
+    [["nonsense"], 2, `Unknown subcommand "nonsense"`],
+    [["doctor", "--jsn"], 2, "--jsn"],
+    [["doctor", "--image", "no version"], 2, "expected CONNECTOR:VERSION"],
+    [["doctor"], 1, "TEMPORAL_NAMESPACE: is required but not set"]
+  ] as const) {
+    it.live(`olake-worker ${args.join(" ")}`, () =>
+      Effect.gen(function* () {
+        const ran = yield* run(...args)
+        assert.strictEqual(ran.exitCode, exitCode)
+        assert.include(ran.output, words)
+      })
+    )
+  }
+})

@@ -17,13 +17,23 @@ export interface WorkerProcess {
   readonly exited: Effect.Effect<number | null>
 }
 
+export interface StartOptions {
+  readonly args?: ReadonlyArray<string>
+  /** Whose process it is, where that is not the test's own. */
+  readonly uid?: number
+  /** What starts it: a program and its arguments, before the worker's own. */
+  readonly launcher?: ReadonlyArray<string>
+}
+
 /** Started with this environment and nothing else; killed with the scope. */
-export const startWorker = (env: Env) =>
+export const startWorker = (env: Env, { args = [], uid, launcher = [] }: StartOptions = {}) =>
   Effect.acquireRelease(
     Effect.sync((): WorkerProcess => {
       if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm run build`)
-      const child = spawn(process.execPath, [MAIN], {
+      const [program = process.execPath, ...programArgs] = [...launcher, process.execPath, MAIN, ...args]
+      const child = spawn(program, programArgs, {
         env: { PATH: process.env.PATH, ...env },
+        ...(uid === undefined ? {} : { uid, gid: uid }),
         stdio: ["ignore", "pipe", "pipe"]
       })
       let output = ""

@@ -1,0 +1,100 @@
+/** All checks of an installation, each part with the worker's own layers, none needing another part. */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { WorkerConfig } from "../Config.ts"
+import { ConfigProblems } from "../config/Load.ts"
+import * as Database from "../database/Database.ts"
+import { Decryption } from "../database/Decryption.ts"
+import { KubernetesClient } from "../kubernetes/KubernetesClient.ts"
+import * as Logging from "../Logging.ts"
+import { SharedStorage } from "../storage/SharedStorage.ts"
+import { TemporalClient } from "../temporal/TemporalClient.ts"
+import { TemporalRuntime } from "../temporal/TemporalRuntime.ts"
+import { type Finding, ok, part, problem, warning } from "./Check.ts"
+import { databaseChecks } from "./DatabaseChecks.ts"
+import { kubernetesChecks } from "./KubernetesChecks.ts"
+import { probeCheck } from "./ProbeCheck.ts"
+import type { Image } from "./SampleJob.ts"
+import { storageChecks } from "./StorageChecks.ts"
+import { temporalChecks } from "./TemporalChecks.ts"
+
+export interface Options {
+  /** Of the connector that a Pod is tried with. */
+  readonly image: Image
+  /** Whether such a Pod is run. */
+  readonly probe: boolean
+}
+
+const CONFIGURATION = "configuration"
+
+/** @param line `VARIABLE: what is wrong with it`, perhaps with its other name */
+const misconfigured = (line: string): Finding => {
+  const [variable = ""] = line.split(/ or |:/, 1)
+  return {
+    check: CONFIGURATION,
+    ...problem(
+      line,
+      `kubectl -n NAMESPACE set env deployment/olake-workers ${variable}=VALUE   (what it means: README, Configuration)`
+    )
+  }
+}
+
+const configured = (warnings: ReadonlyArray<string>): ReadonlyArray<Finding> =>
+  warnings.length === 0
+    ? [{ check: CONFIGURATION, ...ok("every variable is valid") }]
+    : warnings.map((line) => ({
+        check: CONFIGURATION,
+        ...warning(line, "Correct or remove it in the worker's environment")
+      }))
+
+/** Whatever others have put into their messages. */
+const withoutSecrets = ({ database, temporal, jobs }: WorkerConfig["Service"]) => {
+  const secrets = [database.password, temporal.apiKey, jobs.secretKey].flatMap((secret) =>
+    secret === undefined ? [] : [Redacted.value(secret)]
+  )
+  const masked = Logging.mask(secrets)
+  return ({ check, status, found, fix }: Finding): Finding => ({
+    check,
+    status,
+    found: masked(found),
+    ...(fix === undefined ? {} : { fix: masked(fix) })
+  })
+}
+
+const examineParts = ({ image, probe }: Options) =>
+  Effect.gen(function* () {
+    const settings = yield* WorkerConfig
+    const storage = SharedStorage.layer.pipe(Layer.provide(NodeFileSystem.layer))
+    const found = yield* Effect.all(
+      [
+        part(
+          temporalChecks(settings.temporal),
+          TemporalClient.layer.pipe(Layer.provide(TemporalRuntime.layer))
+        ),
+        part(databaseChecks(settings), Layer.merge(Database.layer, Decryption.layer)),
+        part(
+          [...kubernetesChecks(settings, image), ...(probe ? [probeCheck(settings, image)] : [])],
+          Layer.merge(KubernetesClient.layer, storage)
+        ),
+        part(storageChecks(settings), storage)
+      ],
+      { concurrency: "unbounded" }
+    )
+    return [...configured(settings.warnings), ...found.flat()].map(withoutSecrets(settings))
+  })
+
+/** With the settings of the environment; where these are not valid, nothing else is looked at. */
+export const examine = (options: Options): Effect.Effect<ReadonlyArray<Finding>> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const settings = yield* Effect.exit(Layer.build(WorkerConfig.layerFromEnv))
+      if (Exit.isSuccess(settings)) return yield* Effect.provideContext(examineParts(options), settings.value)
+      const error = settings.cause.reasons.find((reason) => reason._tag === "Fail")?.error
+      return error instanceof ConfigProblems
+        ? error.problems.map(misconfigured)
+        : yield* Effect.failCause(settings.cause).pipe(Effect.orDie)
+    })
+  )
