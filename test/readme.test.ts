@@ -4,8 +4,14 @@ import { existsSync, readFileSync } from "node:fs"
 import * as path from "node:path"
 import { settingsTable } from "../src/Config.ts"
 import { CHART_RETENTION, chartDefaults } from "../src/config/Installation.ts"
+import { databaseChecks } from "../src/doctor/DatabaseChecks.ts"
+import { kubernetesChecks } from "../src/doctor/KubernetesChecks.ts"
+import { probeCheck } from "../src/doctor/ProbeCheck.ts"
+import { storageChecks } from "../src/doctor/StorageChecks.ts"
+import { temporalChecks } from "../src/doctor/TemporalChecks.ts"
 import * as library from "../src/index.ts"
 import { failureClasses, PodFailure } from "../src/kubernetes/PodFailure.ts"
+import { testConfig } from "./support/TestConfig.ts"
 
 const root = path.resolve(import.meta.dirname, "..")
 const read = (file: string) => readFileSync(path.join(root, file), "utf8")
@@ -15,7 +21,8 @@ const documents = [
   "CONTRIBUTING.md",
   "docs/verdicts.md",
   "docs/migrating.md",
-  "docs/reliability.md"
+  "docs/reliability.md",
+  "docs/troubleshooting.md"
 ]
 const readme = read("README.md")
 
@@ -49,22 +56,40 @@ describe("README", () => {
     )
   })
 
-  it("explains every class of failure", () => {
-    const named = new Set(
-      rowsOf(section("Troubleshooting")).flatMap(([types = ""]) => types.match(/\w+/g) ?? [])
-    )
-    assert.deepStrictEqual(
-      failureClasses.filter((name) => !named.has(name)),
-      []
-    )
-  })
-
   it("imports what the library exports", () => {
     const names = [...readme.matchAll(/import \{ ([^}]+) \} from "olake-worker"/g)].flatMap(([, list = ""]) =>
       list.split(",").map((name) => name.trim())
     )
     assert.isNotEmpty(names)
     assert.containsAllKeys(library, names)
+  })
+})
+
+describe("docs/troubleshooting.md", () => {
+  const firstCells = rowsOf(read("docs/troubleshooting.md")).map(([cell = ""]) => cell)
+
+  it("explains every class of failure", () => {
+    const named = new Set(firstCells.flatMap((types) => types.match(/\w+/g) ?? []))
+    assert.deepStrictEqual(
+      failureClasses.filter((name) => !named.has(name)),
+      []
+    )
+  })
+
+  it("has every check of the doctor, and no other", () => {
+    const settings = testConfig()
+    const image = { connector: "postgres", version: "v1" }
+    const checks = [
+      ...temporalChecks(settings.temporal),
+      ...databaseChecks(settings),
+      ...kubernetesChecks(settings, image),
+      probeCheck(settings, image),
+      ...storageChecks(settings)
+    ].map(({ name }) => name)
+    const row = (name: string) =>
+      name.endsWith(".clock") ? "*.clock" : name.replace(/^(\w+\.(?:table|permission))\..*/, "$1.*")
+    const rows = firstCells.filter((cell) => /^`[a-z*]+\.[a-z.*-]+`$/.test(cell))
+    assert.sameMembers(rows, [...new Set(checks.map(row))].map(code))
   })
 })
 

@@ -145,7 +145,7 @@ export const clusterFaultSuite = (it: It): void => {
           const run = yield* ended(id)
           succeeded(run)
           assert.strictEqual(startsIn(path.join(storage, directoryOf(id))), 1)
-          assert.isFalse(existsSync(path.join(storage, directoryOf(id), EXIT_FILE)))
+          assert.isFalse(fs.existsSync(path.join(storage, directoryOf(id), EXIT_FILE)))
           assert.notMatch(run.history, /TIMER_FIRED|ACTIVITY_TASK_FAILED/)
         }
         const tries = worker.output().split(`${version} runs without a shell around it`).length - 1
