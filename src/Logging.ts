@@ -32,7 +32,7 @@ interface Entry {
   readonly error: string | undefined
 }
 
-type Mask = (text: string) => string
+export type Mask = (text: string) => string
 
 /** A value that cannot be shown must not fail the program that logs it. */
 const attempt = <A>(show: () => A): A | string => {
@@ -169,17 +169,21 @@ export const mask = (secrets: ReadonlyArray<string>): Mask => {
   return (text) => distinct.reduce((rest, form) => rest.replaceAll(form, "<redacted>"), text)
 }
 
+/** Masks the secrets that the worker itself is configured with. */
+export const maskOf = ({ database, jobs, temporal }: WorkerConfig["Service"]): Mask =>
+  mask(
+    [database.password, jobs.secretKey, temporal.apiKey].flatMap((secret) =>
+      secret === undefined ? [] : [Redacted.value(secret)]
+    )
+  )
+
 /** The lines, and where they go: `write` answers false for a line it could not take; the next one tells how many. */
 export const make = (
   settings: WorkerConfig["Service"],
   write: (line: string) => unknown,
   colours: boolean
 ): Logger.Logger<unknown, void> => {
-  const { password } = settings.database
-  const optional = [settings.jobs.secretKey, settings.temporal.apiKey].filter(
-    (secret) => secret !== undefined
-  )
-  const masked = mask([password, ...optional].map(Redacted.value))
+  const masked = maskOf(settings)
   const withStack = settings.logging.level === "debug" || settings.logging.level === "trace"
   const format = settings.logging.format === "json" ? asJson : asText(colours)
   let lost = 0

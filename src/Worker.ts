@@ -8,6 +8,7 @@ import { Drain } from "./activity/Drain.ts"
 import * as Housekeeping from "./activity/Housekeeping.ts"
 import * as Orphans from "./activity/Orphans.ts"
 import * as Recovery from "./activity/Recovery.ts"
+import * as Sampling from "./activity/Sampling.ts"
 import { WorkerConfig } from "./Config.ts"
 import * as Database from "./database/Database.ts"
 import { Decryption } from "./database/Decryption.ts"
@@ -19,6 +20,7 @@ import { PodWatch } from "./kubernetes/PodWatch.ts"
 import { SchedulingRules } from "./kubernetes/SchedulingRules.ts"
 import { SyncTelemetry } from "./notification/SyncTelemetry.ts"
 import { Webhook } from "./notification/Webhook.ts"
+import { RunRegistry } from "./status/RunRegistry.ts"
 import { SharedStorage } from "./storage/SharedStorage.ts"
 import { TemporalClient } from "./temporal/TemporalClient.ts"
 import { TemporalRuntime } from "./temporal/TemporalRuntime.ts"
@@ -41,7 +43,14 @@ export class Worker extends Context.Service<
     Effect.gen(function* () {
       const activities = yield* Activities.make
       const services = yield* Effect.context<
-        Jobs | PodRunner | PodWatch | SharedStorage | TemporalClient | WorkerConfig
+        | Jobs
+        | KubernetesClient
+        | PodRunner
+        | PodWatch
+        | RunRegistry
+        | SharedStorage
+        | TemporalClient
+        | WorkerConfig
       >()
       const drain = yield* Drain
       const pods = yield* PodRunner
@@ -68,6 +77,7 @@ export class Worker extends Context.Service<
         yield* Effect.forkChild(Effect.provideContext(Housekeeping.run, services))
         yield* Effect.forkChild(Effect.provideContext(Recovery.run, services))
         yield* Effect.forkChild(Effect.provideContext(Orphans.run, services))
+        yield* Effect.forkChild(Effect.provideContext(Sampling.run, services))
         return yield* temporalWorker.run({
           onRunning: become("running"),
           onDrain: Effect.andThen(drain.begin, become("draining"))
@@ -80,7 +90,7 @@ export class Worker extends Context.Service<
 
   /** All but config, logging and the database. */
   static readonly layer = Worker.layerOpen.pipe(
-    Layer.provideMerge(Layer.mergeAll(PodRunner.layer, Drain.layer)),
+    Layer.provideMerge(Layer.mergeAll(PodRunner.layer, Drain.layer, RunRegistry.layer)),
     Layer.provideMerge(Layer.mergeAll(PodWatch.layer, SchedulingRules.layer)),
     Layer.provideMerge(
       Layer.mergeAll(

@@ -31,11 +31,12 @@ const base = ["Config", "config", "Logging"]
 
 /** What a room may import values from, besides itself. Types may come from anywhere to the right as well. */
 const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
-  main: ["Worker", "Health", "doctor", "Version", ...base],
-  index: ["Worker", "Health", "activity", "olake", ...edges, ...base],
-  Worker: ["activity", ...edges, ...base],
-  Health: ["Worker", ...edges, ...base],
-  activity: [...edges, "olake", ...base],
+  main: ["Worker", "Health", "doctor", "status", "Version", ...base],
+  index: ["Worker", "Health", "activity", "olake", "status", ...edges, ...base],
+  Worker: ["activity", "status", ...edges, ...base],
+  Health: ["Worker", "status", ...edges, ...base],
+  activity: [...edges, "status", "olake", ...base],
+  status: ["olake", ...base],
   doctor: [...edges, "olake", ...base],
   database: ["olake", ...base],
   storage: ["olake", ...base],

@@ -31,7 +31,8 @@ export const make = (folder: string): Stats => {
       "Estimated Remaining Time":
         speed > 0 ? `${((expected - synced) / speed).toFixed(2)} s` : "Not Determined",
       "Memory Usage Bytes": process.memoryUsage.rss(),
-      "CPU Utilization": `${((process.cpuUsage().user / 1e6 / process.uptime()) * 100).toFixed(2)}%`
+      // Of one core, from 0 to 1.
+      "CPU Utilization": Math.round((process.cpuUsage().user / 1e6 / process.uptime()) * 10_000) / 10_000
     }
   }
   const write = Effect.suspend(() => ConfigFile.write(path.join(folder, "stats.json"), snapshot()))

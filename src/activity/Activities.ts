@@ -13,6 +13,7 @@ import {
   SyncEnded,
   SyncRequest
 } from "../olake/ExecutionRequest.ts"
+import type { Operation } from "../olake/Job.ts"
 import * as ActivityBoundary from "./ActivityBoundary.ts"
 import { alert } from "./Alert.ts"
 import { clear } from "./Clear.ts"
@@ -21,6 +22,7 @@ import { execute } from "./Execute.ts"
 import { persist } from "./Persist.ts"
 import { postClear } from "./PostClear.ts"
 import { stop } from "./Stop.ts"
+import type { Role } from "./Subject.ts"
 import { sync } from "./Sync.ts"
 import { test } from "./Test.ts"
 import { logDirectoryOf } from "./WorkerLog.ts"
@@ -34,39 +36,52 @@ const isClear = (wire: unknown): boolean =>
 const waits = { detachesOnDrain: true, logDirectory: logDirectoryOf }
 const toTheEnd = { detachesOnDrain: false, logDirectory: logDirectoryOf }
 
+const works = (operation: Operation): { readonly role: Role } => ({ role: { does: "works", operation } })
+const saves = (operation: Operation): { readonly role: Role } => ({ role: { does: "saves", operation } })
+
 export const make = Effect.gen(function* () {
   const turns = yield* Semaphore.make((yield* WorkerConfig).concurrency.activities)
   const inTurn = { ...toTheEnd, turns }
   return yield* Effect.all({
-    DiscoverCatalogActivity: ActivityBoundary.make(
-      "DiscoverCatalogActivity",
-      DiscoverParams,
-      discover,
-      inTurn
-    ),
-    TestConnectionActivity: ActivityBoundary.make("TestConnectionActivity", TestParams, test, inTurn),
+    DiscoverCatalogActivity: ActivityBoundary.make("DiscoverCatalogActivity", DiscoverParams, discover, {
+      ...inTurn,
+      ...works("discover")
+    }),
+    TestConnectionActivity: ActivityBoundary.make("TestConnectionActivity", TestParams, test, {
+      ...inTurn,
+      ...works("check")
+    }),
     SyncActivity: ActivityBoundary.make(
       "SyncActivity",
       (wire) => (isFirst(wire) ? SyncParams : SyncRequest),
       sync,
-      waits
+      { ...waits, ...works("sync") }
     ),
     PostSyncActivity: ActivityBoundary.make(
       "PostSyncActivity",
       (wire) => (isFirst(wire) ? PersistParams : SyncEnded),
       persist,
-      toTheEnd
+      { ...toTheEnd, ...saves("sync") }
     ),
     ExecuteActivity: Effect.map(
       Effect.all({
-        direct: ActivityBoundary.make("ExecuteActivity", DirectRequest, execute, inTurn),
-        clearing: ActivityBoundary.make("ExecuteActivity", ClearRequest, clear, waits)
+        direct: ActivityBoundary.make("ExecuteActivity", DirectRequest, execute, {
+          ...inTurn,
+          ...works("discover")
+        }),
+        clearing: ActivityBoundary.make("ExecuteActivity", ClearRequest, clear, {
+          ...waits,
+          ...works("clear-destination")
+        })
       }),
       ({ direct, clearing }) =>
         (wire: unknown) =>
           isClear(wire) ? clearing(wire) : direct(wire)
     ),
-    PostClearActivity: ActivityBoundary.make("PostClearActivity", ClearEnded, postClear, toTheEnd),
+    PostClearActivity: ActivityBoundary.make("PostClearActivity", ClearEnded, postClear, {
+      ...toTheEnd,
+      ...saves("clear-destination")
+    }),
     StopActivity: ActivityBoundary.make("StopActivity", StopParams, stop, toTheEnd),
     SendWebhookNotificationActivity: ActivityBoundary.make(
       "SendWebhookNotificationActivity",

@@ -17,8 +17,12 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import type * as Semaphore from "effect/Semaphore"
 import { WorkerConfig } from "../Config.ts"
 import type { RunIdentity } from "../olake/Job.ts"
+import { type Ending, heartbeatOf } from "../status/Run.ts"
+import type { RunEntry, RunRegistry } from "../status/RunRegistry.ts"
 import type { SharedStorage } from "../storage/SharedStorage.ts"
 import { Drain } from "./Drain.ts"
+import type { Role } from "./Subject.ts"
+import * as Tracking from "./Tracking.ts"
 import { keepingLog } from "./WorkerLog.ts"
 
 /** What an error must say about itself to leave an activity; one without it does not compile. */
@@ -28,6 +32,8 @@ export interface ActivityError extends Error {
   /** Type of the Temporal failure, where it is not the tag. */
   readonly failureType?: string
   readonly retryDelay?: Duration.Duration
+  /** What to do about it, where the message ends with that. */
+  readonly remedy?: string
 }
 
 /** What an activity knows of the run it belongs to. */
@@ -59,6 +65,8 @@ export interface BoundaryOptions {
   readonly turns?: Semaphore.Semaphore
   /** The directory in which what the program logs is kept too, by what came and the workflow's id. */
   readonly logDirectory?: (wire: unknown, workflowId: string) => string | undefined
+  /** What it is to its run, for who looks at the runs; nothing where it is none of a run's steps. */
+  readonly role?: Role
 }
 
 const HEARTBEAT = "5 seconds"
@@ -128,11 +136,12 @@ const runOf = (context: ActivityContext, taskQueue: string): ActivityRun => ({
   scheduledAt: context.info.scheduledTimestampMs
 })
 
-const beat = (context: ActivityContext) =>
-  Effect.sync(() => context.heartbeat()).pipe(
-    Effect.repeat(Schedule.spaced(HEARTBEAT)),
-    Effect.andThen(Effect.never)
-  )
+/** Tells Temporal that the attempt lives, and people how far it is. */
+const beat = (context: ActivityContext, entry: RunEntry | undefined) =>
+  (entry === undefined
+    ? Effect.sync(() => context.heartbeat())
+    : Effect.map(entry.current, (run) => context.heartbeat(heartbeatOf(run)))
+  ).pipe(Effect.repeat(Schedule.spaced(HEARTBEAT)), Effect.andThen(Effect.never))
 
 /** What Temporal is told when the program has ended without a value. */
 const failureOf = (
@@ -173,6 +182,9 @@ const inTurn = <A, E, R>(
   )
 }
 
+/** What the boundary itself needs. */
+type Surroundings = Drain | RunRegistry | SharedStorage | WorkerConfig
+
 /** The request's schema, where several requests share an activity: chosen by what came. */
 export type RequestSchema<I, RD> =
   | Schema.Codec<I, unknown, RD>
@@ -183,9 +195,9 @@ export const make = <I, RD, A, E extends ActivityError, R>(
   request: RequestSchema<I, RD>,
   program: (request: I, run: ActivityRun) => Effect.Effect<A, E, R>,
   options: BoundaryOptions
-): Effect.Effect<(wire: unknown) => Promise<A>, never, R | RD | Drain | SharedStorage | WorkerConfig> =>
+): Effect.Effect<(wire: unknown) => Promise<A>, never, R | RD | Surroundings> =>
   Effect.gen(function* () {
-    const services = yield* Effect.context<R | RD | Drain | SharedStorage | WorkerConfig>()
+    const services = yield* Effect.context<R | RD | Surroundings>()
     const drain = (yield* Drain).signal
     const { taskQueue } = (yield* WorkerConfig).temporal
     return async (wire: unknown): Promise<A> => {
@@ -196,10 +208,25 @@ export const make = <I, RD, A, E extends ActivityError, R>(
         : [context.cancellationSignal]
       const schema = Schema.isSchema(request) ? request : request(wire)
       const decoded = decode(schema, wire).pipe(Effect.flatMap((known) => program(known, run)))
-      const { turns } = options
+      const { role, turns } = options
       const logDirectory = options.logDirectory?.(wire, run.run.workflowId)
-      const activity = (turns === undefined ? decoded : inTurn(turns, drain, decoded)).pipe(
-        Effect.raceFirst(beat(context)),
+      const atWork = (entry: RunEntry | undefined) => {
+        const noted =
+          entry === undefined ? decoded : Effect.andThen(entry.begins, Tracking.observing(entry)(decoded))
+        return Effect.raceFirst(
+          turns === undefined ? noted : inTurn(turns, drain, noted),
+          beat(context, entry)
+        )
+      }
+      const activity = (
+        role === undefined
+          ? atWork(undefined)
+          : Effect.acquireUseRelease(
+              Tracking.begin(role, wire, run, turns === undefined),
+              atWork,
+              (entry, exit) => entry.ended(...endOf(context, drain, exit))
+            )
+      ).pipe(
         Effect.tapCause((cause) => report(type, cause)),
         logDirectory === undefined ? identity : keepingLog(logDirectory),
         Effect.annotateLogs({
@@ -214,6 +241,18 @@ export const make = <I, RD, A, E extends ActivityError, R>(
       throw failureOf(context, drain, exit.cause)
     }
   })
+
+/** How the attempt ended, for who looks at the runs. */
+const endOf = (
+  context: ActivityContext,
+  drain: AbortSignal,
+  exit: Exit.Exit<unknown, ActivityError>
+): readonly [Ending, boolean] => {
+  if (Exit.isSuccess(exit)) return [{ state: "succeeded" }, Tracking.isFinished(exit.value)]
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  const isCancelled = context.cancellationDetails?.cancelRequested === true
+  return [Tracking.endingOf(failureOf(context, drain, exit.cause), isCancelled, error?.remedy), false]
+}
 
 const report = (type: string, cause: Cause.Cause<ActivityError>): Effect.Effect<void> => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.logInfo(`${type} was interrupted`)

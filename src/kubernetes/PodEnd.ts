@@ -9,6 +9,7 @@ import { isLongRunning, type Job } from "../olake/Job.ts"
 import type { KubernetesClient } from "./KubernetesClient.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
 import type { PodFailure } from "./PodFailure.ts"
+import { PodObserver, type PodSighting } from "./PodObserver.ts"
 import { decide } from "./PodStatus.ts"
 import { defaultTimers, type Verdict } from "./PodVerdict.ts"
 import { fromPod, MAIN_CONTAINER, type PodView } from "./PodView.ts"
@@ -39,6 +40,11 @@ export const findByName = (kubernetes: KubernetesClient["Service"], name: string
       () => Effect.succeed(undefined)
     )
   )
+
+const sightingOf = (view: PodView, verdict: Verdict): PodSighting =>
+  verdict._tag === "Pending"
+    ? { view, stage: verdict.stage, message: verdict.message }
+    : { view, stage: "finishing", message: "" }
 
 /** @param marker what a shell around the connector has noted */
 export const awaitEnd = Effect.fnUntraced(function* (
@@ -71,12 +77,14 @@ export const awaitEnd = Effect.fnUntraced(function* (
       Effect.retry({ schedule: whileAway })
     )
 
+  const observe = yield* PodObserver
   yield* watch.track(created)
   let seen = yield* watch.next(created.uid, undefined)
   let row: Verdict["row"] | undefined
   let since = 0
   while (true) {
     const verdict = judge(seen)
+    yield* observe(sightingOf(seen.view, verdict))
     if (verdict._tag === "Succeeded") return yield* settled(seen)
     const now = yield* Clock.currentTimeMillis
     if (verdict.row !== row) {

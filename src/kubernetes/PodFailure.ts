@@ -1,5 +1,6 @@
 /** Why a Pod failed: a class for programs, and for people what happened, why, and what to do. Pure. */
 import * as Schema from "effect/Schema"
+import { oneLine } from "../olake/OneLine.ts"
 
 /**
  * Whether another try makes sense. `no`: the same would happen again. `infra`: the cluster's doing; a new Pod may
@@ -102,14 +103,6 @@ export const failureClasses = Object.keys(KINDS) as ReadonlyArray<FailureClass> 
 /** Longest part of a message that comes from outside. */
 const LONGEST = 700
 
-/** Connectors colour their output; nothing of that belongs into a message. */
-const CONTROL = /\p{Cc}(?:\[[0-9;]*m)?/gu
-
-const bounded = (text: string): string => {
-  const line = text.replace(CONTROL, " ").replace(/\s+/g, " ").trim()
-  return line.length <= LONGEST ? line : `${line.slice(0, LONGEST)}…`
-}
-
 export class PodFailure extends Schema.TaggedError<PodFailure>()("PodFailure", {
   class: Schema.Literals(failureClasses),
   pod: Schema.String,
@@ -138,10 +131,18 @@ export class PodFailure extends Schema.TaggedError<PodFailure>()("PodFailure", {
   readonly isRetryable = false
 
   override get message(): string {
-    const { what, remedy } = KINDS[this.class]
+    return `${this.#cause} ${this.remedy}`
+  }
+
+  /** What to do about it: the message's end. */
+  get remedy(): string {
+    return KINDS[this.class].remedy
+  }
+
+  get #cause(): string {
     const why = this.lastLine ?? this.clusterMessage
-    const says = why === undefined ? "." : `: ${bounded(why).replace(/\.$/, "")}.`
-    return `${what}${this.#subject}${says} ${this.#where} ${remedy}`
+    const says = why === undefined ? "." : `: ${oneLine(why, LONGEST).replace(/\.$/, "")}.`
+    return `${KINDS[this.class].what}${this.#subject}${says} ${this.#where}`
   }
 
   get #subject(): string {

@@ -14,6 +14,7 @@ type Jobs = WorkerConfig["Service"]["jobs"]
 
 export const KEY_LABEL = "olake.io/key"
 export const JOB_ID_LABEL = "olake.io/job-id"
+export const CONNECTOR_LABEL = "olake.io/connector"
 export const OPERATION_LABEL = "olake.io/operation-type"
 export const WORKFLOW_ID_ANNOTATION = "olake.io/workflow-id"
 export const RUN_ID_ANNOTATION = "olake.io/run-id"
@@ -102,7 +103,7 @@ const labelsOf = (job: Job): Record<string, string> => ({
   "app.kubernetes.io/component": `${job.connector}-${job.operation}`,
   "app.kubernetes.io/managed-by": "olake-workers",
   [OPERATION_LABEL]: job.operation,
-  "olake.io/connector": job.connector,
+  [CONNECTOR_LABEL]: job.connector,
   [JOB_ID_LABEL]: String(job.jobId),
   "olake.io/workflow-id": labelValue(job.run.workflowId),
   [KEY_LABEL]: keyOf(job.run, job.operation)

@@ -1,6 +1,7 @@
 /**
  * What the worker keeps of a Pod: some twenty fields instead of the API's 6 KB, since thousands are held. Pure.
  */
+import { defined } from "../olake/Defined.ts"
 
 /** Name of the container that runs the connector; sidecars may stand beside it. */
 export const MAIN_CONTAINER = "connector"
@@ -99,10 +100,6 @@ export interface PodView {
 
 const TERMINATION_MESSAGE = 4096
 const OTHER_MESSAGE = 512
-
-/** Leaves out what is undefined, as exactOptionalPropertyTypes asks for. */
-const defined = <T extends object>(fields: { readonly [K in keyof T]: T[K] | undefined }): T =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T // SAFETY: only absent keys go
 
 /** The kubelet writes 0001-01-01 for a time that it does not know. */
 const timeOf = (text: string | null | undefined): number | undefined => {

@@ -1,6 +1,7 @@
 /** Reads what a connector says: lines of `olake.log` (JSON) or of its standard output (coloured text). Pure. */
 import * as Predicate from "effect/Predicate"
 import { type JsonObject, parseObject } from "../config/JsonObject.ts"
+import { oneLine } from "./OneLine.ts"
 
 /** The result of TestConnectionWorkflow, as OLake's UI reads it. */
 export interface ConnectionStatus {
@@ -74,4 +75,33 @@ export const lastErrorLine = (text: string): string | undefined => {
   const lines = linesFromLast(text).map((line) => line.trim())
   const line = firstDefined(lines, errorIn) ?? lines.find((candidate) => candidate !== "")
   return line === undefined ? undefined : shortened(line)
+}
+
+/** One line of `olake.log`. */
+export interface LogLine {
+  readonly time: string
+  readonly level: string
+  readonly message: string
+}
+
+/** Longest line that is shown beside a run. */
+const LONGEST_SHOWN = 300
+
+const textIn = (value: unknown): string => (Predicate.isString(value) ? value : (JSON.stringify(value) ?? ""))
+
+/** The last lines of `olake.log`, as OLake's UI shows them: no debug, nothing that is no whole line. */
+export const lastLogLines = (text: string, most: number): ReadonlyArray<LogLine> => {
+  const lines: Array<LogLine> = []
+  for (const line of text.split("\n").toReversed()) {
+    if (lines.length === most) break
+    const entry = parseObject(line)
+    if (entry === undefined || entry.level === "debug") continue
+    const { time, level, message } = entry
+    lines.push({
+      time: oneLine(textIn(time ?? ""), 40),
+      level: oneLine(textIn(level ?? ""), 10),
+      message: oneLine(textIn(message ?? entry.error ?? ""), LONGEST_SHOWN)
+    })
+  }
+  return lines.toReversed()
 }

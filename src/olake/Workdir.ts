@@ -8,6 +8,8 @@ export const SHARED_MOUNT_PATH = "/mnt/shared"
 
 export const STATE_FILE = "state.json"
 export const STREAMS_FILE = "streams.json"
+/** Rewritten by the connector while a sync runs. */
+export const STATS_FILE = "stats.json"
 /** The worker's own note in the directory of a writer: which job it belongs to. */
 export const RUN_FILE = ".olake-run.json"
 /** How a writer's connector ended; see ExitMarker.ts. */

@@ -6,10 +6,11 @@ import type { PlatformError } from "effect/PlatformError"
 import * as path from "node:path"
 import { type Files, noneIfMissing } from "./Files.ts"
 
+/** Of a log no more than its end is read, in bytes. */
 const LOG_TAIL = 256 * 1024
 
 export const make = ({ fs, inside, attempt, realPathInside }: Files) =>
-  Effect.fn("SharedStorage.connectorLog")(function* (directory: string, since?: number) {
+  Effect.fn("SharedStorage.connectorLog")(function* (directory: string, since?: number, most = LOG_TAIL) {
     const logs = inside(directory, "logs")
     const runs = yield* attempt("list", logs, fs.readDirectory(logs)).pipe(
       Effect.catchIf(
@@ -24,7 +25,7 @@ export const make = ({ fs, inside, attempt, realPathInside }: Files) =>
     if (newest === undefined) return Option.none<string>()
     const target = path.join(logs, newest, "olake.log")
     return yield* realPathInside(directory, target).pipe(
-      Effect.flatMap((real) => attempt("read", target, readTail(fs, real))),
+      Effect.flatMap((real) => attempt("read", target, readTail(fs, real, most))),
       noneIfMissing,
       Effect.catchTag("InvalidFile", () => Effect.succeed(Option.none<string>()))
     )
@@ -36,12 +37,16 @@ const isSince = (name: string, since: number): boolean => {
   return date !== undefined && Date.parse(`${date}T${h}:${m}:${s}Z`) >= since - 2_000
 }
 
-const readTail = (fs: FileSystem.FileSystem, target: string): Effect.Effect<string, PlatformError> =>
+const readTail = (
+  fs: FileSystem.FileSystem,
+  target: string,
+  most: number
+): Effect.Effect<string, PlatformError> =>
   Effect.scoped(
     Effect.gen(function* () {
       const file = yield* fs.open(target)
       const { size } = yield* file.stat
-      const length = Math.min(Number(size), LOG_TAIL)
+      const length = Math.min(Number(size), most)
       const buffer = new Uint8Array(length)
       const read = yield* file.read(buffer, { position: BigInt(Number(size) - length) })
       return new TextDecoder().decode(buffer.subarray(0, read))

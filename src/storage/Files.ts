@@ -16,6 +16,13 @@ const LIMIT = "30 seconds"
 /** Read by the UI and by connectors of any user. */
 export const OPEN_MODE = 0o644
 
+/** A small file that somebody else rewrites all the time: perhaps half written. */
+export interface Glance {
+  readonly text: string
+  /** Milliseconds since the epoch, by the storage's clock. */
+  readonly writtenAt: number
+}
+
 export const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const { storage, kubernetes } = yield* WorkerConfig
@@ -88,7 +95,21 @@ export const make = Effect.gen(function* () {
     )
   }
 
-  return { fs, root, inside, attempt, writeWhole, makeDirectory, realPathInside, read }
+  /** None where the file is not there, is no plain one, or holds more than `most` bytes. */
+  const glance = Effect.fnUntraced(
+    function* (directory: string, file: string, most: number) {
+      const target = inside(directory, file)
+      const real = yield* realPathInside(directory, target)
+      const { type, size, mtime } = yield* attempt("read", target, fs.stat(real))
+      if (type !== "File" || size > most) return Option.none<Glance>()
+      const text = yield* attempt("read", target, fs.readFileString(real))
+      const writtenAt = Option.match(mtime, { onNone: () => 0, onSome: (time) => time.getTime() })
+      return Option.some({ text, writtenAt })
+    },
+    (effect) => Effect.map(noneIfMissing(effect), Option.flatten)
+  )
+
+  return { fs, root, inside, attempt, writeWhole, makeDirectory, realPathInside, read, glance }
 })
 
 export type Files = Effect.Success<typeof make>

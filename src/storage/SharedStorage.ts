@@ -46,10 +46,20 @@ export class SharedStorage extends Context.Service<
     /** Whether the file is there, valid, and the connector's own: not what `prepare` has put there. */
     readonly isConnectors: (directory: string, file: string) => Effect.Effect<boolean, StorageError>
     readonly hasDirectory: (directory: string) => Effect.Effect<boolean, StorageError>
-    /** The end of the newest log that the connector has written, none of before `since` (ms of the epoch). */
+    /** What a small file of at most `most` bytes holds at this moment. */
+    readonly glance: (
+      directory: string,
+      file: string,
+      most: number
+    ) => Effect.Effect<Option.Option<Files.Glance>, StorageError | InvalidFile>
+    /**
+     * The end of the newest log that the connector has written, none of before `since` (ms of the epoch).
+     * @param most bytes that are read; 256 KiB where not given
+     */
     readonly connectorLog: (
       directory: string,
-      since?: number
+      since?: number,
+      most?: number
     ) => Effect.Effect<Option.Option<string>, StorageError>
     /** Adds to `logs/worker.log` of a run, whose directory is there. */
     readonly appendWorkerLog: (
@@ -161,6 +171,7 @@ export class SharedStorage extends Context.Service<
         prepare,
         write: (directory, file, content) => writeWhole(inside(directory, file), content),
         read: files.read,
+        glance: files.glance,
         readJson,
         remove,
         isConnectors,

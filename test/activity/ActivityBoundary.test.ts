@@ -11,11 +11,14 @@ import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as ActivityBoundary from "../../src/activity/ActivityBoundary.ts"
 import { Drain } from "../../src/activity/Drain.ts"
+import { RunRegistry } from "../../src/status/RunRegistry.ts"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
 import { StorageError } from "../../src/storage/StorageError.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
 
-const environment = Layer.mergeAll(Drain.layer, testConfigLayer(), Layer.mock(SharedStorage, {}))
+const environment = Layer.mergeAll(Drain.layer, RunRegistry.layer, Layer.mock(SharedStorage, {})).pipe(
+  Layer.provideMerge(testConfigLayer())
+)
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {
   readonly isRetryable = false
@@ -192,7 +195,11 @@ describe("ActivityBoundary", () => {
       })
       for (const works of [true, false]) {
         const activity = yield* make.pipe(
-          Effect.provide(Layer.mergeAll(Drain.layer, testConfigLayer(), storage(works)))
+          Effect.provide(
+            Layer.mergeAll(Drain.layer, RunRegistry.layer, storage(works)).pipe(
+              Layer.provideMerge(testConfigLayer())
+            )
+          )
         )
         const env = new MockActivityEnvironment()
         assert.strictEqual(yield* Effect.promise(() => env.run(activity, good)), 7)

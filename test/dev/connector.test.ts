@@ -167,6 +167,9 @@ layer(Shop, { timeout: "60 seconds", excludeTestServices: true })("connector", (
       })
       const stats = yield* Effect.promise(() => readJson(path.join(dir, "stats.json")))
       assert.strictEqual(Object(stats)["Synced Records"], 25)
+      assert.match(Object(stats)["Speed"], /^\d+\.\d\d rps$/)
+      assert.match(Object(stats)["Estimated Remaining Time"], /^\d+\.\d\d s$/)
+      assert.isNumber(Object(stats)["CPU Utilization"])
     })
   )
 

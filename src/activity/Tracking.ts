@@ -1,0 +1,72 @@
+/** Keeps the registry of runs informed while an activity is at work: where it is, what its Pod does, how it ends. */
+import { ApplicationFailure } from "@temporalio/common"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import { PodObserver, type PodSighting } from "../kubernetes/PodObserver.ts"
+import { CONNECTOR_LABEL } from "../kubernetes/PodSpec.ts"
+import { MAIN_CONTAINER } from "../kubernetes/PodView.ts"
+import type { Ending, Sighting } from "../status/Run.ts"
+import { type RunEntry, RunRegistry } from "../status/RunRegistry.ts"
+import type { ActivityRun } from "./ActivityBoundary.ts"
+import { type Role, subjectOf } from "./Subject.ts"
+
+export const begin = (
+  role: Role,
+  wire: unknown,
+  { run, attempt, scheduledAt }: ActivityRun,
+  hasTurn: boolean
+): Effect.Effect<RunEntry, never, RunRegistry> =>
+  Effect.flatMap(RunRegistry, (registry) =>
+    registry.begin(
+      {
+        workflowId: run.workflowId,
+        runId: run.runId,
+        attempt,
+        askedAt: scheduledAt,
+        ...subjectOf(role, wire, run.workflowId)
+      },
+      role.does === "saves" ? "saving" : hasTurn ? "preparing" : "waiting"
+    )
+  )
+
+const sightingOf = ({ view, stage, message }: PodSighting): Sighting => ({
+  phase: stage,
+  // That it runs is all there is to say of one that runs.
+  detail: stage === "running" ? "" : message,
+  pod: view.name,
+  connector: view.labels[CONNECTOR_LABEL] ?? "",
+  node: view.node,
+  startedAt: view.containers.find(({ name }) => name === MAIN_CONTAINER)?.startedAt
+})
+
+/** What is seen of Pods in the program is noted of its run. */
+export const observing =
+  (entry: RunEntry) =>
+  <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.provideService(program, PodObserver, (seen) => entry.sighted(sightingOf(seen)))
+
+/** How an attempt ends whose Pod was asked to stop before the attempt itself heard of the cancel. */
+const BY_CANCEL: ReadonlyArray<string> = ["Stopped", "Cancelled"]
+
+/**
+ * How an attempt ended, by what Temporal is told of it.
+ * @param remedy the end of the failure's message, where the error knows it
+ */
+export const endingOf = (told: unknown, isCancelled: boolean, remedy: string | undefined): Ending => {
+  if (!(told instanceof ApplicationFailure)) return { state: isCancelled ? "cancelled" : "left" }
+  const type = told.type ?? "Defect"
+  if (type === "WorkerShutdown") return { state: "left" }
+  if (BY_CANCEL.includes(type)) return { state: "cancelled" }
+  const { message } = told
+  const isApart = remedy !== undefined && message.endsWith(remedy)
+  return {
+    state: told.nonRetryable === true ? "failed" : "retrying",
+    failure: isApart
+      ? { type, cause: message.slice(0, -remedy.length).trim(), remedy }
+      : { type, cause: message }
+  }
+}
+
+/** The answer of a step that saves, where the connector had ended well before it was asked to stop. */
+export const isFinished = (answer: unknown): boolean =>
+  Predicate.hasProperty(answer, "finished") && answer.finished === true

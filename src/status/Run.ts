@@ -1,0 +1,232 @@
+/** What this worker knows of a run, and how that changes with what it hears. Every text is bounded. Pure. */
+import { type Progress, shareOf } from "../olake/ConnectorStats.ts"
+import type { LogLine } from "../olake/ConnectorOutput.ts"
+import type { Operation } from "../olake/Job.ts"
+import { oneLine } from "../olake/OneLine.ts"
+
+/** What a run that is active does: the worker's own steps, and the stages of its Pod. */
+export const phases = [
+  /** for a turn in this worker */
+  "waiting",
+  "preparing",
+  "queued",
+  "pulling",
+  "starting",
+  "running",
+  "finishing",
+  "stopping",
+  "node-lost",
+  /** the state, once the Pod is gone */
+  "saving"
+] as const
+export type Phase = (typeof phases)[number]
+
+/** `left`: for another worker. `retrying`: another attempt follows, here or there. `ended`: how, another worker knows. */
+export const states = ["active", "retrying", "left", "succeeded", "failed", "cancelled", "ended"] as const
+export type State = (typeof states)[number]
+
+export interface Failure {
+  /** Type of the Temporal failure. */
+  readonly type: string
+  readonly cause: string
+  /** What to do; stands in `cause` where it is not known apart. */
+  readonly remedy?: string
+}
+
+/** How one step of a run ended. */
+export interface Ending {
+  readonly state: Exclude<State, "active">
+  readonly failure?: Failure
+}
+
+/** One attempt of an activity. */
+export interface Step {
+  readonly workflowId: string
+  readonly runId: string
+  readonly operation: Operation
+  /** Zero where the request belongs to no job. */
+  readonly jobId: number
+  /** Empty where the request does not say. */
+  readonly connector: string
+  /** The run's, below the shared storage's root; none where its name would not do. */
+  readonly directory: string | undefined
+  /** Ends a writer that another step has waited for. */
+  readonly saves: boolean
+  /** How the step before it ended, as far as this one was told. */
+  readonly before: Ending["state"] | undefined
+  readonly attempt: number
+  /** When Temporal first asked for it, in milliseconds since the epoch, as all times here. */
+  readonly askedAt: number
+}
+
+export interface Run {
+  readonly workflowId: string
+  readonly runId: string
+  readonly operation: Operation
+  readonly jobId: number
+  readonly connector: string
+  readonly directory: string | undefined
+  readonly state: State
+  readonly phase: Phase
+  readonly phaseSince: number
+  /** What the Pod waits for, in the cluster's words. */
+  readonly detail: string
+  readonly askedAt: number
+  readonly endedAt: number | undefined
+  readonly attempt: number
+  /** How the wait for the Pod ended; stays while its state is saved. */
+  readonly worked: Ending | undefined
+  readonly failure: Failure | undefined
+  readonly pod: string | undefined
+  readonly node: string | undefined
+  /** When its connector began, by the node's clock. */
+  readonly startedAt: number | undefined
+  readonly progress: (Progress & { readonly writtenAt: number }) | undefined
+  readonly lastLines: ReadonlyArray<LogLine>
+  /** Whether its directory was read after its end. */
+  readonly isRead: boolean
+}
+
+/** What is seen of a run's Pod. */
+export interface Sighting {
+  readonly phase: Phase
+  readonly detail: string
+  readonly pod: string
+  readonly connector: string
+  readonly node: string | undefined
+  readonly startedAt: number | undefined
+}
+
+/** Longest texts, in characters. */
+const ID = 200
+const DETAIL = 500
+const CAUSE = 1_500
+
+const shown = (text: string): string => oneLine(text, ID)
+
+const inPhase = (run: Run, phase: Phase, now: number): Run =>
+  run.phase === phase && run.state === "active" ? run : { ...run, phase, phaseSince: now }
+
+/** How the wait for the Pod ended, where it did. */
+const before = (known: Run | undefined, step: Step): Ending | undefined => {
+  if (!step.saves) return undefined
+  const failure = known?.worked?.failure
+  if (step.before === undefined) return known?.worked
+  return failure === undefined ? { state: step.before } : { state: step.before, failure }
+}
+
+export const begun = (known: Run | undefined, step: Step, phase: Phase, now: number): Run => {
+  const worked = before(known, step)
+  return {
+    workflowId: step.workflowId,
+    runId: step.runId,
+    operation: step.operation,
+    jobId: step.jobId,
+    connector: shown(step.connector) || (known?.connector ?? ""),
+    directory: step.directory,
+    state: "active",
+    phase,
+    phaseSince: now,
+    detail: "",
+    askedAt: known?.askedAt ?? step.askedAt,
+    endedAt: undefined,
+    attempt: step.attempt,
+    worked,
+    failure: worked?.failure,
+    pod: known?.pod,
+    node: known?.node,
+    startedAt: known?.startedAt,
+    progress: known?.progress,
+    lastLines: known?.lastLines ?? [],
+    isRead: false
+  }
+}
+
+/** It waits for its turn no longer. */
+export const hasTurn = (run: Run, now: number): Run =>
+  run.phase === "waiting" ? inPhase(run, "preparing", now) : run
+
+export const sighted = (run: Run, seen: Sighting, now: number): Run => {
+  const next = inPhase(run, seen.phase, now)
+  // What another connector of the run, in the Pod before, has said and counted is not this one's.
+  const isOther = run.startedAt !== undefined && run.startedAt !== seen.startedAt
+  return {
+    ...next,
+    detail: oneLine(seen.detail, DETAIL),
+    connector: run.connector || shown(seen.connector),
+    pod: shown(seen.pod),
+    node: seen.node === undefined ? undefined : shown(seen.node),
+    startedAt: seen.startedAt,
+    ...(isOther ? { progress: undefined, lastLines: [] } : {})
+  }
+}
+
+const bounded = ({ type, cause, remedy }: Failure): Failure => ({
+  type: shown(type),
+  cause: oneLine(cause, CAUSE),
+  ...(remedy === undefined ? {} : { remedy: oneLine(remedy, DETAIL) })
+})
+
+/** @param isFinished whether the connector turned out to have ended well by itself, cancel or not */
+export const ended = (run: Run, ending: Ending, isFinished: boolean, now: number): Run => {
+  const failure = ending.failure === undefined ? undefined : bounded(ending.failure)
+  const own: Ending = failure === undefined ? { state: ending.state } : { state: ending.state, failure }
+  const over = { ...run, detail: "", endedAt: now }
+  if (run.phase !== "saving") return { ...over, state: own.state, worked: own, failure }
+  // A state that is saved says nothing of how the run went.
+  if (own.state !== "succeeded") return { ...over, state: own.state, failure: failure ?? run.failure }
+  const worked: Ending = isFinished ? { state: "succeeded" } : (run.worked ?? { state: "ended" })
+  return { ...over, state: worked.state, worked, failure: worked.failure }
+}
+
+/** The clocks of node and storage may differ by this, in milliseconds. */
+const SKEW = 5_000
+
+/** What was found in the run's directory. */
+export interface Sample {
+  readonly progress: Run["progress"]
+  readonly lastLines: ReadonlyArray<LogLine> | undefined
+  /** Read after the end: there is no more to come. */
+  readonly isLast: boolean
+}
+
+/** A file of before this connector began is not its own. */
+export const sampled = (run: Run, { progress, lastLines = [], isLast }: Sample): Run => {
+  const isOwn = progress !== undefined && progress.writtenAt + SKEW >= (run.startedAt ?? 0)
+  return {
+    ...run,
+    progress: isOwn ? progress : run.progress,
+    lastLines: lastLines.length === 0 ? run.lastLines : lastLines,
+    isRead: isLast && run.endedAt !== undefined
+  }
+}
+
+/** Whether its directory may hold something worth reading: its connector has begun, and not all was read after its end. */
+export const isReadable = (run: Run): run is Run & { readonly directory: string } =>
+  run.directory !== undefined && run.startedAt !== undefined && !run.isRead
+
+/** Temporal keeps these in mind until the next; larger ones than this fail the activity. */
+export const LARGEST_HEARTBEAT = 512
+
+/** What Temporal's own UI shows of a pending activity: a hint for people, read by no program. */
+export const heartbeatOf = (run: Run): Readonly<Record<string, string | number>> => {
+  const { progress } = run
+  const share = progress === undefined ? undefined : shareOf(progress)
+  // The least telling last: those go first where all do not fit.
+  const fields: ReadonlyArray<readonly [string, string | number | undefined]> = [
+    ["phase", run.phase],
+    ["since", new Date(run.phaseSince).toISOString()],
+    ["rows", progress?.rows],
+    ["rowsPerSecond", progress?.rowsPerSecond],
+    ["remainingSeconds", progress?.remainingSeconds],
+    ["percent", share === undefined ? undefined : Math.round(share * 100)],
+    ["pod", run.pod],
+    ["node", run.node]
+  ]
+  const known = fields.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))
+  const fits = (count: number) =>
+    Buffer.byteLength(JSON.stringify(Object.fromEntries(known.slice(0, count)))) <= LARGEST_HEARTBEAT
+  let count = known.length
+  while (!fits(count)) count -= 1
+  return Object.fromEntries(known.slice(0, count))
+}
