@@ -1,5 +1,5 @@
 /** The run of a writer, a sync or a clear-destination: waits for its Pod, then ends it and saves what it has reached. */
-import { CancellationScope, CancelledFailure, patched, sleep } from "@temporalio/workflow"
+import { CancellationScope, CancelledFailure, patched, setCurrentDetails, sleep } from "@temporalio/workflow"
 import type { Persisted } from "../activity/Persist.ts"
 import { began, combined, mayHaveNewPod, textOf, typeOf } from "./Failures.ts"
 import { pauseBefore } from "./Policy.ts"
@@ -48,6 +48,22 @@ const stopOnCancel = (stop: Steps<unknown>["stop"]) => {
   return { isFinished: () => finished, giveUp }
 }
 
+const ENDS = {
+  completed: "The connector has ended well",
+  failed: "The run fails",
+  cancelled: "The run is cancelled"
+} as const
+
+/**
+ * Current details make no command, so that histories replay. They change with the workflow's steps only: how far the
+ * connector is, the heartbeats of the activity tell.
+ */
+const waiting = (failures: ReadonlyArray<string>): string =>
+  [
+    "The connector's Pod is waited for. How far it is: details of the pending activity's heartbeat.",
+    ...(failures.length === 0 ? [] : [`Pods of this run before: ${failures.join(", ")}.`])
+  ].join(" ")
+
 /**
  * Waits for the run's Pod, and for another where the cluster took that one away: what it had reached is saved first, and
  * the next goes on from there. The budget stands in the run's history, apart from Temporal's attempts.
@@ -55,11 +71,15 @@ const stopOnCancel = (stop: Steps<unknown>["stop"]) => {
 const workThrough = async <A>(work: Steps<A>["work"], persist: Steps<A>["persist"]) => {
   const failures: Array<string> = []
   while (true) {
+    setCurrentDetails(waiting(failures))
     const { value: worked, error: failure } = await settled(work())
     if (failure === undefined) return { worked, failure, failures }
     failures.push(typeOf(failure))
     const isOver = CancellationScope.current().consideredCancelled || !mayHaveNewPod(failures)
     if (isOver || !patched("new-pod")) return { worked, failure, failures }
+    setCurrentDetails(
+      `Its Pod is gone (${typeOf(failure)}): what it has reached is saved, and another follows.`
+    )
     // A state that is none is not saved: then the next goes on from the last good one.
     const between = await nonCancellable(() => settled(persist(true, "interrupted")))
     if (between.value?.finished === true) return { worked, failure: undefined, failures }
@@ -85,6 +105,7 @@ export const runWriter = async <A>({
   // A connector that had ended well before the cancel reached it has done its work.
   const isDone = failure === undefined || (cancelled && stopping.isFinished())
   const outcome = isDone ? "completed" : cancelled ? "cancelled" : "failed"
+  setCurrentDetails(`${ENDS[outcome]}: its Pod is ended, and what it has reached is saved.`)
   const persisted = await nonCancellable(async () => {
     // Both in one workflow task, the alert first, as the Go worker orders them.
     const alerting = isFailure ? alertedOf(alert(withPods(failure, failures))) : undefined
