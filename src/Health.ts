@@ -14,6 +14,7 @@ import { PodWatch } from "./kubernetes/PodWatch.ts"
 import { SharedStorage } from "./storage/SharedStorage.ts"
 import { TemporalClient } from "./temporal/TemporalClient.ts"
 import { TemporalRuntime } from "./temporal/TemporalRuntime.ts"
+import * as StatusRoutes from "./status/StatusRoutes.ts"
 import { Worker } from "./Worker.ts"
 
 const ok = (good: string, bad: string) => (value: boolean) => (value ? good : bad)
@@ -78,7 +79,8 @@ const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/health", live),
   HttpRouter.add("GET", "/health/ready", ready),
   HttpRouter.add("GET", "/ready", ready),
-  HttpRouter.add("GET", "/metrics", metrics)
+  HttpRouter.add("GET", "/metrics", metrics),
+  StatusRoutes.layer
 )
 
 /** The port is taken, or is not ours to take. */

@@ -14,6 +14,7 @@ import { WorkerConfig } from "./Config.ts"
 import { doctor, ProblemsFound } from "./doctor/Command.ts"
 import * as Health from "./Health.ts"
 import * as Logging from "./Logging.ts"
+import { jobs } from "./status/JobsCommand.ts"
 import { version } from "./Version.ts"
 import { Worker } from "./Worker.ts"
 
@@ -38,7 +39,7 @@ const work = Effect.gen(function* () {
 /** Without a command, the worker. */
 const commands = Command.make("olake-worker", {}, () => work).pipe(
   Command.withDescription("Runs OLake's jobs as Kubernetes Pods; without a command, until it is stopped"),
-  Command.withSubcommands([doctor])
+  Command.withSubcommands([doctor, jobs])
 )
 
 const cliLayer = Layer.merge(

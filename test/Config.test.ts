@@ -226,6 +226,7 @@ describe("what is wrong", () => {
     ["JOB_STORAGE_PROBE", "often"],
     ["OLAKE_KMS_ENDPOINT", "kms:443"],
     ["TELEMETRY_DISABLED", "maybe"],
+    ["OLAKE_STATUS_PAGE", "perhaps"],
     ["OLAKE_CALLBACK_URL", "olake-ui"],
     ["OLAKE_JOB_PROFILES", "[]"],
     ["OLAKE_KEEP_UNMAPPED_AWAY", "no"],

@@ -1,5 +1,6 @@
 /** Keeps the documents true: settings, commands, links, names, and rows of the verdict table. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
 import { existsSync, readFileSync } from "node:fs"
 import * as path from "node:path"
 import { settingsTable } from "../src/Config.ts"
@@ -11,6 +12,8 @@ import { storageChecks } from "../src/doctor/StorageChecks.ts"
 import { temporalChecks } from "../src/doctor/TemporalChecks.ts"
 import * as library from "../src/index.ts"
 import { failureClasses, PodFailure } from "../src/kubernetes/PodFailure.ts"
+import { JobsDocument } from "../src/status/Document.ts"
+import { phases, states } from "../src/status/Run.ts"
 import { testConfig } from "./support/TestConfig.ts"
 
 const root = path.resolve(import.meta.dirname, "..")
@@ -22,7 +25,8 @@ const documents = [
   "docs/verdicts.md",
   "docs/migrating.md",
   "docs/reliability.md",
-  "docs/troubleshooting.md"
+  "docs/troubleshooting.md",
+  "docs/status.md"
 ]
 const readme = read("README.md")
 
@@ -204,4 +208,31 @@ describe("docs/reliability.md", () => {
       assert.include(read(file), title)
     })
   }
+})
+
+describe("docs/status.md", () => {
+  const text = read("docs/status.md")
+
+  it("shows an answer of the form that it has, real and whole", () => {
+    const [, answer = ""] = /```json\n(.+)\n```/.exec(text) ?? []
+    const { runs } = Schema.decodeUnknownSync(JobsDocument, { onExcessProperty: "error" })(JSON.parse(answer))
+    assert.deepStrictEqual(
+      runs.map(({ state }) => state),
+      ["active", "failed"]
+    )
+  })
+
+  it("explains every field, state and phase", () => {
+    const explained = rowsOf(text).join()
+    const names = [
+      ...Object.keys(JobsDocument.fields),
+      ...Object.keys(library.RunDocument.fields),
+      ...states,
+      ...phases
+    ]
+    assert.deepStrictEqual(
+      names.filter((name) => !explained.includes(code(name))),
+      []
+    )
+  })
 })

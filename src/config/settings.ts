@@ -140,7 +140,15 @@ export const settings = {
     ),
     telemetryDisabled: withDefault("TELEMETRY_DISABLED", K.flag, "false", "Whether nothing is told there")
   },
-  health: { port: withDefault("HEALTH_PORT", K.port, "8090", "Port of health and metrics") },
+  health: {
+    port: withDefault("HEALTH_PORT", K.port, "8090", "Port of health, metrics and the page of runs"),
+    statusPage: withDefault(
+      "OLAKE_STATUS_PAGE",
+      K.flag,
+      "true",
+      "Whether `/jobs` and the page at `/` tell of runs; both are read-only, and whoever reaches the port may read them"
+    )
+  },
   logging: {
     level: withDefault("LOG_LEVEL", logLevel, "info", "Least level that is logged"),
     format: withDefault("LOG_FORMAT", K.oneOf("json", "console"), "json", "JSON lines, or text for people")
