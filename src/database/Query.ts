@@ -67,13 +67,21 @@ const transient = Schedule.min([Schedule.exponential("200 millis"), Schedule.spa
   Schedule.while(({ input }) => input.isRetryable)
 )
 
-export const query = <A>(
+/** Not repeated: for whoever wants to hear of the failure at once. */
+export const once = <A>(
   operation: string,
   run: Effect.Effect<A, SqlError>
 ): Effect.Effect<A, DatabaseError> =>
   run.pipe(
     Effect.mapError(fromSql(operation)),
-    Effect.timeoutOrElse({ duration: LIMIT, orElse: () => Effect.fail(timedOut(operation)) }),
+    Effect.timeoutOrElse({ duration: LIMIT, orElse: () => Effect.fail(timedOut(operation)) })
+  )
+
+export const query = <A>(
+  operation: string,
+  run: Effect.Effect<A, SqlError>
+): Effect.Effect<A, DatabaseError> =>
+  once(operation, run).pipe(
     Effect.tapError((error) =>
       error.isRetryable ? Effect.logWarning(`trying again: ${error.message}`) : Effect.void
     ),

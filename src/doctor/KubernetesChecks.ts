@@ -69,6 +69,7 @@ const judgePod = (settings: Settings, image: Image) =>
       rules: jobs,
       secretKey: "none",
       ownSecretName: "",
+      marksExit: false,
       now: DateTime.formatIso(yield* DateTime.now)
     })
     return yield* tryPod(pod).pipe(

@@ -30,6 +30,5 @@ export const sampleJob = (image: Image, id: string, operation: Operation = "spec
   jobId,
   run: { temporalNamespace: "", taskQueue: "", workflowId: id, runId: id },
   timeout: Duration.minutes(10),
-  askedAt: 0,
   attempt: 1
 })

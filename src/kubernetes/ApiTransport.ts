@@ -23,6 +23,10 @@ export interface ApiRequest {
 export interface ApiTransport {
   /** The whole answer as text. */
   readonly text: (request: ApiRequest) => Effect.Effect<string, KubernetesError>
+  /** The same, with the server's clock: milliseconds since the epoch, to the second. NaN where it does not say. */
+  readonly dated: (
+    request: ApiRequest
+  ) => Effect.Effect<{ readonly text: string; readonly date: number }, KubernetesError>
   /** The answer line by line, as it comes; ends when the server ends it. */
   readonly lines: (request: ApiRequest) => Stream.Stream<string, KubernetesError>
 }
@@ -151,6 +155,11 @@ export const make = (kubeConfig: KubeConfig, userAgent: string): ApiTransport =>
 
   return {
     text: (request) => Effect.map(exchange(request, false), ({ body }) => body),
+    dated: (request) =>
+      Effect.map(exchange(request, false), ({ body, response }) => ({
+        text: body,
+        date: Date.parse(response.headers.date ?? "")
+      })),
     lines: (request) =>
       Stream.unwrap(
         Effect.map(

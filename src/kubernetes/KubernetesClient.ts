@@ -11,6 +11,7 @@ import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import { WorkerConfig } from "../Config.ts"
+import * as ApiInspection from "./ApiInspection.ts"
 import * as ApiLists from "./ApiLists.ts"
 import * as ApiTransport from "./ApiTransport.ts"
 import { loadKubeConfig } from "./KubeConfigFile.ts"
@@ -71,9 +72,9 @@ export class KubernetesClient extends Context.Service<
     ) => Stream.Stream<WatchFrame<ConfigMapJson>, KubernetesError>
     /** An existing Secret of that name is success. */
     readonly createSecret: (secret: V1Secret) => Effect.Effect<void, KubernetesError>
-    /** Whether this process may do it (SelfSubjectAccessReview). */
-    readonly mayI: (verb: string, resource: string) => Effect.Effect<boolean, KubernetesError>
-  }
+    /** Whether this process may do it (SelfSubjectAccessReview); to that one object, where a name is given. */
+    readonly mayI: (verb: string, resource: string, name?: string) => Effect.Effect<boolean, KubernetesError>
+  } & ApiInspection.ApiInspection
 >()("olake-worker/kubernetes/KubernetesClient") {
   static readonly layer = Layer.effect(
     KubernetesClient,
@@ -174,7 +175,8 @@ export class KubernetesClient extends Context.Service<
             ),
             Effect.asVoid
           ),
-        mayI: (verb, resource) =>
+        ...ApiInspection.make(transport, core, json),
+        mayI: (verb, resource, name) =>
           json<{ status?: { allowed?: boolean } }>("create", {
             operation: `ask whether it may ${verb} ${resource}`,
             method: "POST",
@@ -183,7 +185,12 @@ export class KubernetesClient extends Context.Service<
               apiVersion: "authorization.k8s.io/v1",
               kind: "SelfSubjectAccessReview",
               spec: {
-                resourceAttributes: { namespace: kubernetes.namespace, verb, ...splitResource(resource) }
+                resourceAttributes: {
+                  namespace: kubernetes.namespace,
+                  verb,
+                  ...splitResource(resource),
+                  ...(name === undefined ? {} : { name })
+                }
               }
             }
           }).pipe(

@@ -9,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
+import { statfs } from "node:fs/promises"
 import * as path from "node:path"
 import { WorkerConfig } from "../Config.ts"
 import type { JobFile } from "../olake/Job.ts"
@@ -43,6 +44,8 @@ export class SharedStorage extends Context.Service<
     ) => Effect.Effect<Option.Option<JsonFile>, StorageError | InvalidFile>
     /** Files that are not there are none to remove. */
     readonly remove: (directory: string, files: ReadonlyArray<string>) => Effect.Effect<void, StorageError>
+    /** With all that is in it; nothing where it is not there. */
+    readonly removeDirectory: (directory: string) => Effect.Effect<void, StorageError>
     /** Whether the file is there, valid, and the connector's own: not what `prepare` has put there. */
     readonly isConnectors: (directory: string, file: string) => Effect.Effect<boolean, StorageError>
     readonly hasDirectory: (directory: string) => Effect.Effect<boolean, StorageError>
@@ -68,6 +71,8 @@ export class SharedStorage extends Context.Service<
     ) => Effect.Effect<void, StorageError | InvalidFile>
     /** Removes old runs. */
     readonly sweep: (retention: LogRetention.Retention) => Effect.Effect<LogRetention.Swept, StorageError>
+    /** Writes a file and removes it again; what is left on the volume, in bytes. */
+    readonly tryWrite: Effect.Effect<number, StorageError>
     /** Whether a file can be written right now. */
     readonly isWritable: Effect.Effect<boolean>
   }
@@ -128,6 +133,11 @@ export class SharedStorage extends Context.Service<
           { discard: true }
         )
 
+      const removeDirectory = (directory: string) => {
+        const folder = inside(directory)
+        return attempt("remove", folder, fs.remove(folder, { recursive: true, force: true }))
+      }
+
       const appendWorkerLog = Effect.fnUntraced(function* (directory: string, lines: string) {
         const logs = inside(directory, "logs")
         yield* makeDirectory(logs)
@@ -174,16 +184,28 @@ export class SharedStorage extends Context.Service<
         glance: files.glance,
         readJson,
         remove,
+        removeDirectory,
         isConnectors,
         hasDirectory,
         connectorLog: ConnectorLogs.make(files),
         appendWorkerLog,
         sweep: LogRetention.make(files),
+        tryWrite: tryWrite(files, `.olake-doctor-${kubernetes.podName}`),
         isWritable
       })
     })
   )
 }
+
+/** The root itself first: without its mount, the reason is that it is missing. */
+const tryWrite = ({ root, inside, attempt, writeWhole, fs }: Files.Files, name: string) =>
+  Effect.gen(function* () {
+    const target = inside(name)
+    yield* attempt("look at", root, fs.readDirectory(root))
+    yield* writeWhole(target, "ok")
+    yield* attempt("remove", target, fs.remove(target, { force: true }))
+    return yield* Effect.promise(() => statfs(root)).pipe(Effect.map(({ bavail, bsize }) => bavail * bsize))
+  })
 
 /** Whether the connector may read what only the worker's user and root may: it runs as root, or as that user. */
 const isReadByConnector = ({ runAsUser, runAsNonRoot }: Readonly<Record<string, unknown>> = {}): boolean =>

@@ -11,10 +11,10 @@ import { WorkerConfig } from "../Config.ts"
 import { TemporalClient } from "./TemporalClient.ts"
 import { textOf } from "./TemporalUnavailable.ts"
 
-const ATTRIBUTE = "OperationType"
+export const ATTRIBUTE = "OperationType"
 // SAFETY: its number in temporal.api.enums.v1; a value import of that package does not work in ES modules
 // eslint-disable-next-line typescript/no-unsafe-enum-assignment -- see above
-const KEYWORD = 2 as temporal.api.enums.v1.IndexedValueType
+export const KEYWORD = 2 as temporal.api.enums.v1.IndexedValueType
 
 const LIMIT = "10 seconds"
 

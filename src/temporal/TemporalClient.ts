@@ -58,9 +58,13 @@ export class TemporalClient extends Context.Service<
   {
     /** Waits until the frontend answers, for ever: without it there is nothing to do, and readiness says so. */
     readonly connection: Effect.Effect<NativeConnection>
+    /** One attempt to connect, given up after ten seconds; closed again. */
+    readonly connectOnce: Effect.Effect<void, TemporalUnavailable>
     /** Whether the frontend answers now, within two seconds. */
     readonly answers: Effect.Effect<boolean>
-    /** One call of the client, bounded by five seconds; its failure is the SDK's own. */
+    /** One call over the connection, bounded by five seconds; its failure is the SDK's own. */
+    readonly ask: <A>(call: (connection: NativeConnection) => Promise<A>) => Effect.Effect<A, unknown>
+    /** The same with the client. */
     readonly call: <A>(run: (client: Client) => Promise<A>) => Effect.Effect<A, unknown>
     /** Whether that run still goes on; without a run id, the workflow's latest. */
     readonly lookAt: (workflowId: string, runId: string) => Effect.Effect<RunState, TemporalUnavailable>
@@ -86,7 +90,7 @@ export class TemporalClient extends Context.Service<
       const { temporal } = yield* WorkerConfig
       const scope = yield* Effect.scope
 
-      const connect = connectionOptions(temporal).pipe(
+      const attempt = connectionOptions(temporal).pipe(
         Effect.mapError(({ message }) => message),
         Effect.flatMap((options) =>
           Effect.tryPromise({
@@ -98,22 +102,23 @@ export class TemporalClient extends Context.Service<
           duration: CONNECT_LIMIT,
           orElse: () => Effect.fail(`no answer in ${CONNECT_LIMIT}`)
         }),
-        Effect.mapError(unavailable(`connect to ${temporal.address}`)),
+        Effect.mapError(unavailable(`connect to ${temporal.address}`))
+      )
+      const connect = attempt.pipe(
         Effect.tapError((error) => Effect.logWarning(`${error.message}; waiting for it`)),
         Effect.retry(untilThere),
         Effect.orDie // retried without end: no error is left
       )
+      const close = (it: NativeConnection) => Effect.ignoreCause(Effect.promise(() => it.close()))
       const connection = yield* Effect.cached(
-        Effect.acquireRelease(connect, (it) => Effect.ignoreCause(Effect.promise(() => it.close())), {
-          interruptible: true
-        }).pipe(Scope.provide(scope))
+        Effect.acquireRelease(connect, close, { interruptible: true }).pipe(Scope.provide(scope))
       )
 
       const client = yield* Effect.cached(
         Effect.map(connection, (it) => new Client({ connection: it, namespace: temporal.namespace }))
       )
 
-      const bounded = <A>(call: (it: NativeConnection) => Promise<A>) =>
+      const ask = <A>(call: (it: NativeConnection) => Promise<A>) =>
         connection.pipe(
           Effect.flatMap((it) =>
             Effect.tryPromise({
@@ -127,7 +132,7 @@ export class TemporalClient extends Context.Service<
           })
         )
       const call = <A>(run: (client: Client) => Promise<A>) =>
-        Effect.flatMap(client, (known) => bounded(() => run(known)))
+        Effect.flatMap(client, (known) => ask(() => run(known)))
 
       const describe = (workflowId: string, runId: string) =>
         call((client) => client.workflow.getHandle(workflowId, runId || undefined).describe()).pipe(
@@ -140,9 +145,13 @@ export class TemporalClient extends Context.Service<
 
       return TemporalClient.of({
         connection,
-        answers: bounded((it) =>
-          it.workflowService.describeNamespace({ namespace: temporal.namespace })
-        ).pipe(Effect.timeout(ANSWER_LIMIT), Effect.exit, Effect.map(Exit.isSuccess)),
+        connectOnce: Effect.flatMap(attempt, close),
+        ask,
+        answers: ask((it) => it.workflowService.describeNamespace({ namespace: temporal.namespace })).pipe(
+          Effect.timeout(ANSWER_LIMIT),
+          Effect.exit,
+          Effect.map(Exit.isSuccess)
+        ),
         call,
         lookAt: (workflowId, runId) =>
           Effect.map(describe(workflowId, runId), (run): RunState => {
