@@ -21,7 +21,7 @@ const config = {
   Env: ["PATH=/usr/local/bin:/bin", "DRIVER_VERSION=v0.0.0-dev"]
 }
 
-const findBusybox = (): string => {
+export const findBusybox = (): string => {
   const file = findProgram("busybox")
   if (file === undefined) throw new ClusterError("no busybox: apt-get install busybox-static")
   return file
@@ -33,12 +33,12 @@ const writeProgram = async (file: string, text: string): Promise<void> => {
 }
 
 /** The libraries and the loader, each at the path where the program looks for it. */
-const librariesOf = async (program: string): Promise<ReadonlyArray<string>> => {
+export const librariesOf = async (program: string): Promise<ReadonlyArray<string>> => {
   const output = await run("ldd", [program])
   return [...output.matchAll(/(?:=> |^\s+)(\/\S+) \(0x/gm)].flatMap(([, path]) => path ?? [])
 }
 
-const addNode = async (root: string): Promise<void> => {
+export const addNode = async (root: string): Promise<void> => {
   await copyInto(root, process.execPath, "usr/local/bin/node")
   for (const library of await librariesOf(process.execPath)) await copyInto(root, library)
 }

@@ -1,3 +1,4 @@
+import { findHelm } from "./Helm.ts"
 import { findProgram, isExecutable, run, runShown, ClusterError } from "./Shell.ts"
 import { programsFolder, programsAreBuilt } from "./Programs.ts"
 
@@ -15,6 +16,7 @@ const packageOf: Readonly<Record<string, string>> = {
   iptables: "iptables",
   openssl: "openssl",
   busybox: "busybox-static",
+  buildah: "buildah",
   mount: "mount",
   tar: "tar"
 }
@@ -28,9 +30,10 @@ interface Missing {
 }
 
 const missingForBuild = async (): Promise<ReadonlyArray<Missing>> => {
-  if (programsAreBuilt(programsFolder())) return []
+  const isBuilt = programsAreBuilt(programsFolder())
+  if (isBuilt && findHelm() !== undefined) return []
   const missing: Array<Missing> = []
-  if (findProgram("gcc") === undefined) missing.push({ what: "gcc", package: "gcc libc6-dev" })
+  if (!isBuilt && findProgram("gcc") === undefined) missing.push({ what: "gcc", package: "gcc libc6-dev" })
   const wanted = oldestGo.join(".")
   if (findProgram("go") === undefined) {
     missing.push({ what: `go ${wanted} or newer (Debian 12's own is too old: https://go.dev/doc/install)` })

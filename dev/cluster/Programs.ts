@@ -44,23 +44,37 @@ export const programsFolder = (): string => {
 
 export const programsAreBuilt = (folder: string): boolean => existsSync(folder)
 
+export const goEnvironment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  CGO_ENABLED: "0",
+  GOTOOLCHAIN: "local",
+  GOFLAGS: "",
+  GOWORK: "off"
+})
+
 const build = async (folder: string): Promise<void> => {
-  const env = { ...process.env, CGO_ENABLED: "0", GOTOOLCHAIN: "local", GOFLAGS: "", GOWORK: "off" }
+  const env = goEnvironment()
   await runShown("go", [...buildArguments, "-o", `${folder}/`, ...packages], { cwd: sources, env })
   await rename(join(folder, "server"), join(folder, "etcd"))
   await run("gcc", [...pauseArguments, "-o", join(folder, "pause"), join(sources, "pause.c")])
   await copyFile(join(sources, "go.mod"), join(folder, "go.mod"))
 }
 
-/** Builds once; another `up` that builds at the same time loses the rename and uses the winner's programs. */
-export const ensurePrograms = async (): Promise<string> => {
-  const folder = programsFolder()
+/**
+ * Builds into the folder, once; another that builds at the same time loses the rename and uses the winner's.
+ * @param what is built and how long it takes, for people
+ */
+export const buildOnce = async (
+  folder: string,
+  what: string,
+  into: (unfinished: string) => Promise<void>
+): Promise<string> => {
   if (programsAreBuilt(folder)) return folder
   await mkdir(dirname(folder), { recursive: true })
   const unfinished = await mkdtemp(`${folder}.unfinished-`)
   try {
-    console.log(`building Kubernetes ${kubernetesVersion} from source, once (about 6 minutes on 2 cores)`)
-    await build(unfinished)
+    console.log(`building ${what} from source, once`)
+    await into(unfinished)
     await rename(unfinished, folder)
   } catch (error) {
     if (!programsAreBuilt(folder)) throw error
@@ -69,3 +83,6 @@ export const ensurePrograms = async (): Promise<string> => {
   }
   return folder
 }
+
+export const ensurePrograms = (): Promise<string> =>
+  buildOnce(programsFolder(), `Kubernetes ${kubernetesVersion} (about 6 minutes on 2 cores)`, build)

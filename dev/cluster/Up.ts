@@ -4,6 +4,7 @@ import { hasDefaultServiceAccount, isApiReady, isNodeReady } from "./Api.ts"
 import { makeCertificates, pki } from "./Certificates.ts"
 import { containerdConfigFile, tokenFile, writeConfiguration } from "./Configuration.ts"
 import { down } from "./Down.ts"
+import { ensureHelm } from "./Helm.ts"
 import { loadPauseImage } from "./Images.ts"
 import { startKubelet } from "./Kubelet.ts"
 import { makeBridge } from "./Network.ts"
@@ -87,10 +88,11 @@ export const isUp = async (): Promise<boolean> =>
 
 const stateFolders = ["pki", "etcd", "log", "pids", "cni", "containerd", "kubelet", "bin"]
 
-const prepare = async (programs: string, pluginFolder: string): Promise<void> => {
+const prepare = async (programs: string, helm: string, pluginFolder: string): Promise<void> => {
   await Promise.all(stateFolders.map((folder) => mkdir(inState(folder), { recursive: true, mode: 0o700 })))
   await mkdir(podLogsFolder, { recursive: true })
   await symlink(join(programs, "kubectl"), inState("bin/kubectl"))
+  await symlink(helm, inState("bin/helm"))
   await makeCertificates()
   await writeConfiguration(pluginFolder)
   await makeBridge()
@@ -134,9 +136,10 @@ export const up = async ({ install, signal }: UpOptions): Promise<"already up" |
   if (await isUp()) return "already up"
   await checkPrerequisites({ install })
   const programs = await ensurePrograms()
+  const helm = await ensureHelm()
   await down()
   try {
-    await prepare(programs, findPluginFolder() ?? "")
+    await prepare(programs, helm, findPluginFolder() ?? "")
     await startPrograms(programs, signal)
   } catch (error) {
     await down()

@@ -17,11 +17,12 @@ import { findRunning, programNames } from "./Processes.ts"
 import { inState, kubeconfigFile, nodeName, stateFolder } from "./Settings.ts"
 import { addSystemFoldersToPath, ClusterError } from "./Shell.ts"
 import { isUp, up } from "./Up.ts"
+import { buildWorkerArchive, workerImage } from "./WorkerImage.ts"
 
 const usage = `usage: npm run cluster -- COMMAND
 
   up [--install]   start a one-node Kubernetes on this machine (--install: with what it needs from apt)
-  images           build the development connector's images and load them
+  images           build the worker's and the development connector's images and load them
   load FILE.tar    load an image archive
   kubeconfig       print the kubeconfig's path
   status           show the programs and the node
@@ -34,7 +35,7 @@ const secondsSince = (begin: number): string => ((performance.now() - begin) / 1
 const showUp = async (install: boolean, signal: AbortSignal): Promise<void> => {
   const begin = performance.now()
   const outcome = await withLock(() => up({ install, signal }))
-  console.log(`kubectl: ${inState("bin/kubectl")}`)
+  console.log(`kubectl, helm: ${inState("bin")}`)
   const how = outcome === "started" ? `up after ${secondsSince(begin)} s` : outcome
   console.log(`export KUBECONFIG=${kubeconfigFile} # ${how}`)
 }
@@ -60,12 +61,13 @@ const load = async (file: string | undefined): Promise<void> => {
   console.log(`loaded ${file}`)
 }
 
-const loadConnectorImages = async (): Promise<void> => {
+const loadImages = async (): Promise<void> => {
   await requireUp()
   const images = [
     [probeImage, buildProbeArchive],
     [shelllessImage, buildShelllessArchive],
-    [connectorImage, buildConnectorArchive]
+    [connectorImage, buildConnectorArchive],
+    [workerImage, buildWorkerArchive]
   ] as const
   for (const [name, buildArchive] of images) {
     const begin = performance.now()
@@ -106,7 +108,7 @@ const main = async (): Promise<void> => {
     case "load":
       return load(positionals[1])
     case "images":
-      return loadConnectorImages()
+      return loadImages()
     default:
       throw new ClusterError(usage)
   }
