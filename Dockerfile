@@ -1,10 +1,6 @@
 # The worker's image: docker build --tag olakego/olake-workers:VERSION .
-# Debian and not Alpine, because the Temporal SDK's native part is built against glibc only. BUSYBOX_IMAGE gives one
-# static program, `wget`, which the probes of olake-helm's chart call and Debian's slim image lacks.
+# Debian and not Alpine, because the Temporal SDK's native part is built against glibc only.
 ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
-ARG BUSYBOX_IMAGE=docker.io/library/busybox:1.37-musl
-
-FROM ${BUSYBOX_IMAGE} AS busybox
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /build
@@ -41,7 +37,8 @@ LABEL org.opencontainers.image.title="OLake worker" \
   org.opencontainers.image.vendor="OLake" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${REVISION}"
-COPY --from=busybox /bin/busybox /usr/local/bin/wget
+# The probes of olake-helm's chart call wget, which Debian's slim image lacks.
+RUN command -v wget || { apt-get update && apt-get install --yes --no-install-recommends wget && rm -r /var/lib/apt/lists/*; }
 RUN ln -s /app/dist/main.js /usr/local/bin/olake-worker \
   && for program in sh mount wget node; do command -v "$program" || exit 1; done
 WORKDIR /app

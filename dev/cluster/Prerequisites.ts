@@ -17,6 +17,7 @@ const packageOf: Readonly<Record<string, string>> = {
   openssl: "openssl",
   busybox: "busybox-static",
   buildah: "buildah",
+  wget: "wget",
   mount: "mount",
   tar: "tar"
 }

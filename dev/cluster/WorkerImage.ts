@@ -1,17 +1,16 @@
 /** The worker's own image, built by the Dockerfile as it is, on base images that are made here: no registry is asked. */
 import { existsSync } from "node:fs"
-import { appendFile, copyFile, mkdir } from "node:fs/promises"
-import { join, resolve } from "node:path"
+import { appendFile, copyFile, mkdir, realpath, symlink } from "node:fs/promises"
+import { basename, join, resolve } from "node:path"
 import { addNode, findBusybox, librariesOf } from "./ConnectorImages.ts"
 import { copyInto, makeBaseSystem, packImage, withTemporaryFolder } from "./Images.ts"
-import { run } from "./Shell.ts"
+import { findProgram, run } from "./Shell.ts"
 
 export const workerImage = "docker.io/olakego/olake-workers:0.0.0-dev"
 const nodeBase = "localhost/olake-node:24"
-const busyboxBase = "localhost/olake-busybox:1"
 
 const repository = resolve(import.meta.dirname, "../..")
-const applets = "sh cat ls ln rm mkdir env mount sleep id".split(" ")
+const applets = "cat ls ln rm mkdir env mount sleep id".split(" ")
 const certificates = "/etc/ssl/certs/ca-certificates.crt"
 
 /** Where a machine's registry is reached through a proxy, npm in the build needs the proxy's certificate too. */
@@ -29,14 +28,7 @@ const isThere = async (image: string): Promise<boolean> =>
     () => false
   )
 
-const load = (root: string, folder: string, name: string, Env: ReadonlyArray<string>): Promise<string> => {
-  const file = join(folder, "base.tar")
-  return packImage(root, name, { Entrypoint: [], Env }, file).then(() =>
-    run("buildah", ["pull", `docker-archive:${file}`])
-  )
-}
-
-/** Stands in for node:24-bookworm-slim: this machine's Node and libraries, npm, busybox's tools, the user `node`. */
+/** Stands in for node:24-bookworm-slim: this machine's Node, shell, wget and libraries, npm, busybox's tools, the user `node`. */
 const makeNodeBase = (): Promise<void> =>
   withTemporaryFolder(async (folder) => {
     const root = join(folder, "root")
@@ -47,27 +39,24 @@ const makeNodeBase = (): Promise<void> =>
     await mkdir(join(root, "usr/bin"))
     await copyFile(findBusybox(), join(root, "usr/bin/env"))
     await addNode(root)
-    for (const library of await librariesOf(nativePart())) await copyInto(root, library)
+    // Not busybox's: its shell prefers its own wget to the one on PATH.
+    const programs = [await realpath("/bin/sh"), findProgram("wget") ?? "/usr/bin/wget"]
+    for (const program of programs) await copyInto(root, program, `bin/${basename(program)}`)
+    await symlink(basename(programs[0] ?? ""), join(root, "bin/sh"))
+    for (const program of [...programs, nativePart()])
+      for (const library of await librariesOf(program)) await copyInto(root, library)
     await run("npm", ["install", "--global", "--prefix", join(root, "usr/local"), "--no-audit", "npm@11"])
     const file = ownCertificates()
     if (file !== undefined) await copyInto(root, file, certificates)
-    await load(root, folder, nodeBase, [
-      "PATH=/usr/local/bin:/usr/bin:/bin",
-      ...(file === undefined ? [] : [`NODE_EXTRA_CA_CERTS=${certificates}`])
-    ])
-  })
-
-const makeBusyboxBase = (): Promise<void> =>
-  withTemporaryFolder(async (folder) => {
-    const root = join(folder, "root")
-    await mkdir(root)
-    await makeBaseSystem(root, findBusybox(), ["sh", "wget"])
-    await load(root, folder, busyboxBase, ["PATH=/bin"])
+    const Env = ["PATH=/usr/local/bin:/usr/bin:/bin"]
+    if (file !== undefined) Env.push(`NODE_EXTRA_CA_CERTS=${certificates}`)
+    const archive = join(folder, "base.tar")
+    await packImage(root, nodeBase, { Entrypoint: [], Env }, archive)
+    await run("buildah", ["pull", `docker-archive:${archive}`])
   })
 
 export const buildWorkerArchive = async (outFile: string): Promise<void> => {
   if (!(await isThere(nodeBase))) await makeNodeBase()
-  if (!(await isThere(busyboxBase))) await makeBusyboxBase()
   const cache = (await run("npm", ["config", "get", "cache"])).trim()
   await mkdir(cache, { recursive: true })
   await run("buildah", [
@@ -76,7 +65,6 @@ export const buildWorkerArchive = async (outFile: string): Promise<void> => {
     `--volume=${cache}:/root/.npm`,
     "--pull-never",
     `--build-arg=NODE_IMAGE=${nodeBase}`,
-    `--build-arg=BUSYBOX_IMAGE=${busyboxBase}`,
     `--tag=${workerImage}`,
     repository
   ])

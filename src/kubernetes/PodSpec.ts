@@ -210,7 +210,11 @@ export const build = (
           envFrom: [{ configMapRef: { name: GLOBAL_ENV, optional: true } }],
           ...(jobs.storageProbe && isLongRunning(job.operation) ? { livenessProbe: storageProbe } : {}),
           resources: resourcesOf(jobs),
-          securityContext: { allowPrivilegeEscalation: false },
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            // Root needs its capabilities to write what others own; who is not root has no use of any.
+            ...(jobs.podSecurityContext?.["runAsNonRoot"] === true ? { capabilities: { drop: ["ALL"] } } : {})
+          },
           terminationMessagePolicy: "FallbackToLogsOnError",
           volumeMounts: [mount(MOUNT_PATH), mount(SHARED_MOUNT_PATH)]
         }

@@ -131,6 +131,15 @@ describe("the Pod", () => {
     assert.isUndefined(spec?.serviceAccountName)
   })
 
+  it("is what a namespace that enforces Pod Security `restricted` takes, where it is not to run as root", () => {
+    const { spec } = build({}, { podSecurityContext: { runAsNonRoot: true, runAsUser: 1000 } })
+    assert.deepStrictEqual(spec?.containers[0]?.securityContext, {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ["ALL"] }
+    })
+    assert.deepStrictEqual(spec?.securityContext?.seccompProfile, { type: "RuntimeDefault" })
+  })
+
   it("a named service account brings its token", () => {
     const { spec } = build({}, { serviceAccountName: "olake-job" })
     assert.strictEqual(spec?.serviceAccountName, "olake-job")
