@@ -26,7 +26,10 @@ const documents = [
   "docs/migrating.md",
   "docs/reliability.md",
   "docs/troubleshooting.md",
-  "docs/status.md"
+  "docs/status.md",
+  "docs/operations.md",
+  "docs/security.md",
+  "helm/README.md"
 ]
 const readme = read("README.md")
 

@@ -3,8 +3,9 @@ import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { temporaryFolder } from "../../dev/ClusterPlace.ts"
 import { clusterAccess } from "../support/ClusterAccess.ts"
-import { CHART, helmProgram, RELEASE } from "../support/Helm.ts"
+import { CHART, helmProgram, RELEASE, render, renderText } from "../support/Helm.ts"
 import {
   directoryOf,
   encrypted,
@@ -17,6 +18,7 @@ import {
 } from "../support/Runs.ts"
 import { ended, execute, uniqueId } from "../support/Workflows.ts"
 import { World } from "../support/World.ts"
+import { everything, valid } from "./values.ts"
 import { Installed, installedWorld } from "./world.ts"
 
 const access = await clusterAccess()
@@ -28,7 +30,16 @@ const use = <A>(run: (installed: Installed["Service"]) => Promise<A>) =>
 const inWorker = (...command: ReadonlyArray<string>) =>
   use(({ kubectl }) => kubectl("exec", `deployment/${RELEASE}`, "--", ...command))
 
-const workers = use(({ kubectl }) => kubectl("get", "pods", "-l", WORKERS, "-o=name"))
+/** Names of the workers that are not on their way out. */
+const workers = use(async ({ kubectl }) => {
+  const { items } = JSON.parse(await kubectl("get", "pods", "-l", WORKERS, "-o=json")) as {
+    items: ReadonlyArray<{ metadata: { name: string; deletionTimestamp?: string } }>
+  }
+  return items
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .map(({ metadata }) => metadata.name)
+    .toSorted()
+})
 
 const upgrade = (...args: ReadonlyArray<string>) =>
   use(({ helm }) => helm("upgrade", RELEASE, CHART, "--reuse-values", ...args, "--wait", "--timeout=150s"))
@@ -43,6 +54,52 @@ describe.skipIf(!access.available || helmProgram === undefined)("the chart on a 
         assert.include(yield* inWorker("sh", "-c", "(echo > /app/x) 2>&1 || true"), "Read-only file system")
         yield* inWorker("sh", "-c", "echo > /tmp/x && rm /tmp/x")
       })
+    )
+
+    it.effect("is a small image: what it adds to its base", () =>
+      Effect.gen(function* () {
+        const script = `
+          const { readdirSync, lstatSync } = require("node:fs")
+          const files = readdirSync("/app", { recursive: true }).map((file) => lstatSync("/app/" + file))
+          console.log(files.reduce((sum, { size }) => sum + size, 0))`
+        const megabytes = Number(yield* inWorker("node", "-e", script)) / 1e6
+        assert.isAbove(megabytes, 30)
+        assert.isBelow(megabytes, 120)
+      })
+    )
+
+    it.effect(
+      "the API server takes what is rendered, to the last field, and finds the worker `restricted`",
+      () =>
+        Effect.gen(function* () {
+          const { namespace, kubectl, tryKubectl } = yield* Installed
+          const empty = `${namespace}-empty`
+          yield* Effect.acquireRelease(
+            Effect.promise(() => kubectl("create", "namespace", empty)),
+            () => Effect.promise(() => kubectl("delete", "namespace", empty, "--wait=false"))
+          )
+          const enforce = "pod-security.kubernetes.io/warn=restricted"
+          yield* Effect.promise(() => kubectl("label", "namespace", empty, enforce))
+          const folder = yield* temporaryFolder("olake-helm")
+          for (const [what, values] of Object.entries(valid)) {
+            // The Prometheus operator's kinds are not known here.
+            const manifests = renderText({ ...values(), monitoring: {} }, empty)
+            const file = path.join(folder, "manifests.yaml")
+            fs.writeFileSync(file, manifests)
+            const flags = [
+              "--dry-run=server",
+              "--validate=strict",
+              `--filename=${file}`,
+              `--namespace=${empty}`
+            ]
+            const { code, stdout, stderr } = yield* Effect.promise(() => tryKubectl("create", ...flags))
+            assert.strictEqual(code, 0, `${what}: ${stderr}`)
+            assert.lengthOf(stdout.trim().split("\n"), manifests.match(/^kind: /gm)?.length ?? 0, what)
+            const isRoot = what.includes("root") || what.includes("beside OLake's own chart")
+            assert.strictEqual(stderr.includes("would violate PodSecurity"), isRoot, `${what}: ${stderr}`)
+          }
+        }),
+      120_000
     )
 
     it.effect("answers the probes of olake-helm's chart", () =>
@@ -75,21 +132,46 @@ describe.skipIf(!access.available || helmProgram === undefined)("the chart on a 
       })
     )
 
+    it.effect("its metrics are those that alerts and dashboard ask for", () =>
+      Effect.gen(function* () {
+        const names = yield* workers
+        const read = (name: string) =>
+          use(({ kubectl }) =>
+            kubectl("exec", name, "--", "wget", "-q", "-O-", "http://localhost:8090/metrics")
+          )
+        const shown = (yield* Effect.forEach(names, read)).join("\n")
+        const dashboard = fs.readFileSync(path.join(CHART, "files/dashboard.json"), "utf8")
+        const rules = JSON.stringify(render(everything).filter(({ kind }) => kind === "PrometheusRule"))
+        const asked = new Set(`${dashboard}${rules}`.match(/\b(?:olake_worker|temporal)_[a-z0-9_]+/g))
+        // Shown only once something went wrong.
+        const troubles = /_failed_total$|_reconnects_total$/
+        assert.deepStrictEqual(
+          [...asked].filter(
+            (name) => !troubles.test(name) && !shown.includes(`${name}{`) && !shown.includes(`${name} `)
+          ),
+          []
+        )
+      })
+    )
+
     it.effect(
       "`helm upgrade` while a sync runs: other workers, the same Pod, one result",
       () =>
         Effect.gen(function* () {
           const { platform } = yield* World
           const before = yield* workers
-          const { id, jobId, folder } = yield* runningSync(25)
+          const { id, jobId, folder } = yield* runningSync()
           const pods = yield* Effect.promise(() => platform.pods())
           yield* upgrade("--set", "worker.logLevel=debug")
           const after = yield* workers
-          assert.isEmpty(after.split("\n").filter((name) => name !== "" && before.includes(name)))
+          assert.lengthOf(after, 2)
+          assert.isEmpty(after.filter((name) => before.includes(name)))
           assert.deepStrictEqual(yield* Effect.promise(() => platform.pods()), pods)
+          const end = `kill $(ps | sed -n 's/^ *\\([0-9]*\\) .*sleep 3600$/\\1/p')`
+          yield* use(({ kubectl }) => kubectl("exec", pods[0] ?? "", "--", "sh", "-c", end))
           const run = yield* ended(id)
           succeeded(run)
-          // It ended by itself, and nothing was begun twice.
+          // Its connector came to its end, and nothing was begun twice.
           assert.include(yield* stateOf(jobId), "0/3")
           assert.strictEqual(startsIn(folder), 1)
           yield* nothingLeft
@@ -101,7 +183,7 @@ describe.skipIf(!access.available || helmProgram === undefined)("the chart on a 
       Effect.gen(function* () {
         const before = yield* workers
         yield* upgrade("--set-json", `jobs.mapping={"7":{"node-type":"gpu"}}`)
-        assert.strictEqual(yield* workers, before)
+        assert.deepStrictEqual(yield* workers, before)
       })
     )
 

@@ -76,12 +76,15 @@ export const helm = (command: ReadonlyArray<string>, values: Values = {}): Ran =
   }
 }
 
-/** The objects that an installation with these values consists of, tests included. */
-export const render = (values: Values, namespace = "olake"): ReadonlyArray<Manifest> => {
+/** What an installation with these values consists of, tests included, as YAML. */
+export const renderText = (values: Values, namespace: string): string => {
   const { code, stdout, stderr } = helm(["template", RELEASE, CHART, "--namespace", namespace], values)
   if (code !== 0) throw new Error(stderr)
-  return loadAllYaml(stdout).filter((manifest: Manifest | null) => manifest !== null)
+  return stdout
 }
+
+export const render = (values: Values, namespace = "olake"): ReadonlyArray<Manifest> =>
+  loadAllYaml(renderText(values, namespace)).filter((manifest: Manifest | null) => manifest !== null)
 
 export const find = (manifests: ReadonlyArray<Manifest>, kind: string, name?: string): Manifest => {
   const found = manifests.find(
