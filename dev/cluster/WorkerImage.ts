@@ -1,4 +1,4 @@
-/** The worker's own image, built by the Dockerfile as it is, on base images that are made here: no registry is asked. */
+/** The worker's own image, built by the Dockerfile as it is, on a base that is made here: no registry of images is asked. */
 import { existsSync } from "node:fs"
 import { appendFile, copyFile, mkdir, realpath, symlink } from "node:fs/promises"
 import { basename, join, resolve } from "node:path"
@@ -21,12 +21,6 @@ const machine = process.arch === "arm64" ? "aarch64" : "x86_64"
 
 const nativePart = (): string =>
   join(repository, `node_modules/@temporalio/core-bridge/releases/${machine}-unknown-linux-gnu/index.node`)
-
-const isThere = async (image: string): Promise<boolean> =>
-  run("buildah", ["inspect", "--type", "image", image]).then(
-    () => true,
-    () => false
-  )
 
 /** Stands in for node:24-bookworm-slim: this machine's Node, shell, wget and libraries, npm, busybox's tools, the user `node`. */
 const makeNodeBase = (): Promise<void> =>
@@ -55,18 +49,24 @@ const makeNodeBase = (): Promise<void> =>
     await run("buildah", ["pull", `docker-archive:${archive}`])
   })
 
+/** Leaves nothing in buildah's own storage. */
 export const buildWorkerArchive = async (outFile: string): Promise<void> => {
-  if (!(await isThere(nodeBase))) await makeNodeBase()
   const cache = (await run("npm", ["config", "get", "cache"])).trim()
   await mkdir(cache, { recursive: true })
-  await run("buildah", [
-    "build",
-    "--isolation=chroot",
-    `--volume=${cache}:/root/.npm`,
-    "--pull-never",
-    `--build-arg=NODE_IMAGE=${nodeBase}`,
-    `--tag=${workerImage}`,
-    repository
-  ])
-  await run("buildah", ["push", workerImage, `docker-archive:${outFile}:${workerImage}`])
+  try {
+    await makeNodeBase()
+    await run("buildah", [
+      "build",
+      "--isolation=chroot",
+      `--volume=${cache}:/root/.npm`,
+      "--pull-never",
+      `--build-arg=NODE_IMAGE=${nodeBase}`,
+      `--tag=${workerImage}`,
+      repository
+    ])
+    await run("buildah", ["push", workerImage, `docker-archive:${outFile}:${workerImage}`])
+  } finally {
+    for (const image of [workerImage, nodeBase])
+      await run("buildah", ["rmi", "--force", image]).catch(() => "")
+  }
 }
