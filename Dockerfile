@@ -38,7 +38,9 @@ LABEL org.opencontainers.image.title="OLake worker" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${REVISION}"
 # The probes of olake-helm's chart call wget, which Debian's slim image lacks.
-RUN command -v wget || { apt-get update && apt-get install --yes --no-install-recommends wget && rm -r /var/lib/apt/lists/*; }
+RUN command -v wget \
+  || { apt-get update && apt-get install --yes --no-install-recommends wget \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; }
 RUN ln -s /app/dist/main.js /usr/local/bin/olake-worker \
   && for program in sh mount wget node; do command -v "$program" || exit 1; done
 WORKDIR /app
