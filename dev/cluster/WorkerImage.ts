@@ -59,6 +59,7 @@ export const buildWorkerArchive = async (outFile: string): Promise<void> => {
       "build",
       "--isolation=chroot",
       `--volume=${cache}:/root/.npm`,
+      "--jobs=2",
       "--pull-never",
       `--build-arg=NODE_IMAGE=${nodeBase}`,
       `--tag=${workerImage}`,
