@@ -22,6 +22,8 @@ import { everything, valid } from "./values.ts"
 import { Installed, installedWorld } from "./world.ts"
 
 const access = await clusterAccess()
+/** A slow machine's; what is waited for has bounds of its own. */
+const PATIENCE = 90_000
 const WORKERS = "app.kubernetes.io/name=olake-workers"
 
 const use = <A>(run: (installed: Installed["Service"]) => Promise<A>) =>
@@ -47,25 +49,31 @@ const upgrade = (...args: ReadonlyArray<string>) =>
 describe.skipIf(!access.available || helmProgram === undefined)("the chart on a real cluster", () => {
   if (!access.available) return
   layer(installedWorld(access.kubeconfig), { timeout: "200 seconds", excludeTestServices: true })((it) => {
-    it.effect("runs the worker as a user without rights, on a root filesystem that is read-only", () =>
-      Effect.gen(function* () {
-        assert.include(yield* inWorker("mount"), " on /data/olake-jobs ")
-        assert.match(yield* inWorker("id"), /^uid=1000\b.* gid=1000\b/)
-        assert.include(yield* inWorker("sh", "-c", "(echo > /app/x) 2>&1 || true"), "Read-only file system")
-        yield* inWorker("sh", "-c", "echo > /tmp/x && rm /tmp/x")
-      })
+    it.effect(
+      "runs the worker as a user without rights, on a root filesystem that is read-only",
+      () =>
+        Effect.gen(function* () {
+          assert.include(yield* inWorker("mount"), " on /data/olake-jobs ")
+          assert.match(yield* inWorker("id"), /^uid=1000\b.* gid=1000\b/)
+          assert.include(yield* inWorker("sh", "-c", "(echo > /app/x) 2>&1 || true"), "Read-only file system")
+          yield* inWorker("sh", "-c", "echo > /tmp/x && rm /tmp/x")
+        }),
+      PATIENCE
     )
 
-    it.effect("is a small image: what it adds to its base", () =>
-      Effect.gen(function* () {
-        const script = `
+    it.effect(
+      "is a small image: what it adds to its base",
+      () =>
+        Effect.gen(function* () {
+          const script = `
           const { readdirSync, lstatSync } = require("node:fs")
           const files = readdirSync("/app", { recursive: true }).map((file) => lstatSync("/app/" + file))
           console.log(files.reduce((sum, { size }) => sum + size, 0))`
-        const megabytes = Number(yield* inWorker("node", "-e", script)) / 1e6
-        assert.isAbove(megabytes, 30)
-        assert.isBelow(megabytes, 120)
-      })
+          const megabytes = Number(yield* inWorker("node", "-e", script)) / 1e6
+          assert.isAbove(megabytes, 30)
+          assert.isBelow(megabytes, 120)
+        }),
+      PATIENCE
     )
 
     it.effect(
@@ -102,56 +110,68 @@ describe.skipIf(!access.available || helmProgram === undefined)("the chart on a 
       120_000
     )
 
-    it.effect("answers the probes of olake-helm's chart", () =>
-      Effect.gen(function* () {
-        for (const at of ["ready", "health"]) {
-          const wget = `wget -q --spider --timeout=2 http://localhost:8090/${at}`
-          yield* inWorker("/bin/sh", "-c", `echo ok > /data/olake-jobs/.healthcheck && ${wget}`)
-        }
-      })
+    it.effect(
+      "answers the probes of olake-helm's chart",
+      () =>
+        Effect.gen(function* () {
+          for (const at of ["ready", "health"]) {
+            const wget = `wget -q --spider --timeout=2 http://localhost:8090/${at}`
+            yield* inWorker("/bin/sh", "-c", `echo ok > /data/olake-jobs/.healthcheck && ${wget}`)
+          }
+        }),
+      PATIENCE
     )
 
-    it.effect("a sync of the first contract", () =>
-      Effect.gen(function* () {
-        const jobId = yield* insertProbeJob({})
-        succeeded(yield* execute("RunSyncWorkflow", uniqueId(`sync-123-${jobId}`), jobId))
-        assert.include(yield* stateOf(jobId), "9007199254740993")
-      })
+    it.effect(
+      "a sync of the first contract",
+      () =>
+        Effect.gen(function* () {
+          const jobId = yield* insertProbeJob({})
+          succeeded(yield* execute("RunSyncWorkflow", uniqueId(`sync-123-${jobId}`), jobId))
+          assert.include(yield* stateOf(jobId), "9007199254740993")
+        }),
+      PATIENCE
     )
 
-    it.effect("a sync of the second contract, with an encrypted config", () =>
-      Effect.gen(function* () {
-        const { storage } = yield* World
-        const jobId = yield* insertProbeJob({}, undefined, encrypted)
-        const id = uniqueId(`sync-123-${jobId}`)
-        const input = { command: "sync", job_id: jobId, workflow_id: id }
-        succeeded(yield* execute("RunSyncWorkflow", id, input))
-        assert.include(yield* stateOf(jobId), "9007199254740993")
-        assert.isFalse(fs.existsSync(path.join(storage, directoryOf(id), "source.json")))
-        yield* nothingLeft
-      })
+    it.effect(
+      "a sync of the second contract, with an encrypted config",
+      () =>
+        Effect.gen(function* () {
+          const { storage } = yield* World
+          const jobId = yield* insertProbeJob({}, undefined, encrypted)
+          const id = uniqueId(`sync-123-${jobId}`)
+          const input = { command: "sync", job_id: jobId, workflow_id: id }
+          succeeded(yield* execute("RunSyncWorkflow", id, input))
+          assert.include(yield* stateOf(jobId), "9007199254740993")
+          assert.isFalse(fs.existsSync(path.join(storage, directoryOf(id), "source.json")))
+          yield* nothingLeft
+        }),
+      PATIENCE
     )
 
-    it.effect("its metrics are those that alerts and dashboard ask for", () =>
-      Effect.gen(function* () {
-        const names = yield* workers
-        const read = (name: string) =>
-          use(({ kubectl }) =>
-            kubectl("exec", name, "--", "wget", "-q", "-O-", "http://localhost:8090/metrics")
+    it.effect(
+      "its metrics are those that alerts and dashboard ask for",
+      () =>
+        Effect.gen(function* () {
+          const names = yield* workers
+          const read = (name: string) =>
+            use(({ kubectl }) =>
+              kubectl("exec", name, "--", "wget", "-q", "-O-", "http://localhost:8090/metrics")
+            )
+          const shown = (yield* Effect.forEach(names, read)).join("\n")
+          const dashboard = fs.readFileSync(path.join(CHART, "files/dashboard.json"), "utf8")
+          const rules = JSON.stringify(render(everything).filter(({ kind }) => kind === "PrometheusRule"))
+          const asked = new Set(`${dashboard}${rules}`.match(/\b(?:olake_worker|temporal)_[a-z0-9_]+/g))
+          // Shown only once something went wrong.
+          const troubles = /_failed_total$|_reconnects_total$/
+          assert.deepStrictEqual(
+            [...asked].filter(
+              (name) => !troubles.test(name) && !shown.includes(`${name}{`) && !shown.includes(`${name} `)
+            ),
+            []
           )
-        const shown = (yield* Effect.forEach(names, read)).join("\n")
-        const dashboard = fs.readFileSync(path.join(CHART, "files/dashboard.json"), "utf8")
-        const rules = JSON.stringify(render(everything).filter(({ kind }) => kind === "PrometheusRule"))
-        const asked = new Set(`${dashboard}${rules}`.match(/\b(?:olake_worker|temporal)_[a-z0-9_]+/g))
-        // Shown only once something went wrong.
-        const troubles = /_failed_total$|_reconnects_total$/
-        assert.deepStrictEqual(
-          [...asked].filter(
-            (name) => !troubles.test(name) && !shown.includes(`${name}{`) && !shown.includes(`${name} `)
-          ),
-          []
-        )
-      })
+        }),
+      PATIENCE
     )
 
     it.effect(
@@ -179,64 +199,78 @@ describe.skipIf(!access.available || helmProgram === undefined)("the chart on a 
       180_000
     )
 
-    it.effect("where jobs run changes without a restart", () =>
-      Effect.gen(function* () {
-        const before = yield* workers
-        yield* upgrade("--set-json", `jobs.mapping={"7":{"node-type":"gpu"}}`)
-        assert.deepStrictEqual(yield* workers, before)
-      })
+    it.effect(
+      "where jobs run changes without a restart",
+      () =>
+        Effect.gen(function* () {
+          const before = yield* workers
+          yield* upgrade("--set-json", `jobs.mapping={"7":{"node-type":"gpu"}}`)
+          assert.deepStrictEqual(yield* workers, before)
+        }),
+      PATIENCE
     )
 
-    it.effect("`helm test` passes", () =>
-      Effect.gen(function* () {
-        assert.include(yield* use(({ helm }) => helm("test", RELEASE)), "Succeeded")
-      })
+    it.effect(
+      "`helm test` passes",
+      () =>
+        Effect.gen(function* () {
+          assert.include(yield* use(({ helm }) => helm("test", RELEASE)), "Succeeded")
+        }),
+      PATIENCE
     )
 
-    it.effect("its account may do what docs/security.md says, and no more", () =>
-      Effect.gen(function* () {
-        const { namespace, kubectl } = yield* Installed
-        const account = (name: string) => `--as=system:serviceaccount:${namespace}:${name}`
-        const may = yield* use(() => kubectl("auth", "can-i", "create", "pods", account("olake-workers-sa")))
-        assert.strictEqual(may.trim(), "yes")
-        const list = (name: string) =>
-          use(() => kubectl("auth", "can-i", "--list", "--no-headers", account(name))).pipe(
-            Effect.map((text) =>
-              text
-                .trim()
-                .split("\n")
-                .map((line) => line.replaceAll(/ +/g, " ").trim())
-            )
+    it.effect(
+      "its account may do what docs/security.md says, and no more",
+      () =>
+        Effect.gen(function* () {
+          const { namespace, kubectl } = yield* Installed
+          const account = (name: string) => `--as=system:serviceaccount:${namespace}:${name}`
+          const may = yield* use(() =>
+            kubectl("auth", "can-i", "create", "pods", account("olake-workers-sa"))
           )
-        const everybodys = yield* list("default")
-        const own = (yield* list("olake-workers-sa")).filter((line) => !everybodys.includes(line))
-        assert.sameMembers(own, [
-          "pods [] [] [get list watch create delete]",
-          "pods/log [] [] [get]",
-          "secrets [] [] [create]",
-          "configmaps [] [olake-workers-config] [list watch]"
-        ])
-        assert.sameMembers(yield* list("olake-workers-job"), everybodys)
-      })
+          assert.strictEqual(may.trim(), "yes")
+          const list = (name: string) =>
+            use(() => kubectl("auth", "can-i", "--list", "--no-headers", account(name))).pipe(
+              Effect.map((text) =>
+                text
+                  .trim()
+                  .split("\n")
+                  .map((line) => line.replaceAll(/ +/g, " ").trim())
+              )
+            )
+          const everybodys = yield* list("default")
+          const own = (yield* list("olake-workers-sa")).filter((line) => !everybodys.includes(line))
+          assert.sameMembers(own, [
+            "pods [] [] [get list watch create delete]",
+            "pods/log [] [] [get]",
+            "secrets [] [] [create]",
+            "configmaps [] [olake-workers-config] [list watch]"
+          ])
+          assert.sameMembers(yield* list("olake-workers-job"), everybodys)
+        }),
+      PATIENCE
     )
 
-    it.effect("uninstalled it leaves nothing but the claim", () =>
-      Effect.gen(function* () {
-        yield* use(({ helm }) => helm("uninstall", RELEASE, "--wait", "--timeout=90s"))
-        const kinds = [
-          ..."pods deployments replicasets services configmaps secrets serviceaccounts".split(" "),
-          ..."roles rolebindings poddisruptionbudgets networkpolicies persistentvolumeclaims".split(" ")
-        ]
-        const left = yield* use(async ({ kubectl }) => {
-          await kubectl("wait", "--for=delete", "pods", "-l", WORKERS, "--timeout=90s")
-          return kubectl("get", kinds.join(","), "-o=name")
-        })
-        assert.sameMembers(left.trim().split("\n"), [
-          "configmap/kube-root-ca.crt",
-          "serviceaccount/default",
-          "persistentvolumeclaim/olake-shared-storage"
-        ])
-      })
+    it.effect(
+      "uninstalled it leaves nothing but the claim",
+      () =>
+        Effect.gen(function* () {
+          yield* use(({ helm }) => helm("uninstall", RELEASE, "--wait", "--timeout=90s"))
+          const kinds = [
+            ..."pods deployments replicasets services configmaps secrets serviceaccounts".split(" "),
+            ..."roles rolebindings poddisruptionbudgets networkpolicies persistentvolumeclaims".split(" ")
+          ]
+          const left = yield* use(async ({ kubectl }) => {
+            await kubectl("wait", "--for=delete", "pods", "-l", WORKERS, "--timeout=90s")
+            return kubectl("get", kinds.join(","), "-o=name")
+          })
+          assert.sameMembers(left.trim().split("\n"), [
+            "configmap/kube-root-ca.crt",
+            "serviceaccount/default",
+            "persistentvolumeclaim/olake-shared-storage"
+          ])
+        }),
+      PATIENCE
     )
   })
 })
