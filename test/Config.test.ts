@@ -223,6 +223,7 @@ describe("what is wrong", () => {
     ["TEMPORAL_RETENTION_PERIOD", "a week"],
     ["POD_SECURITY_CONTEXT", "[1]"],
     ["OLAKE_JOB_POD_ANNOTATIONS", `{"a b":"c"}`],
+    ["JOB_EXIT_MARKER", "perhaps"],
     ["JOB_STORAGE_PROBE", "often"],
     ["OLAKE_KMS_ENDPOINT", "kms:443"],
     ["TELEMETRY_DISABLED", "maybe"],

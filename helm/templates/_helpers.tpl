@@ -97,6 +97,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   "JOB_MEMORY_REQUEST" ($requests.memory | default "")
   "JOB_CPU_LIMIT" ($limits.cpu | default "")
   "JOB_MEMORY_LIMIT" ($limits.memory | default "")
+  "JOB_EXIT_MARKER" $v.jobs.exitMarker
   "JOB_STORAGE_PROBE" $v.jobs.storageProbe
   "JOB_TERMINATION_GRACE_PERIOD" $v.jobs.terminationGracePeriod
   "OLAKE_KMS_ENDPOINT" $v.encryption.kmsEndpoint
@@ -105,6 +106,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
   "TIMEOUT_ACTIVITY_DISCOVER" $v.worker.timeouts.discover
   "TIMEOUT_ACTIVITY_TEST" $v.worker.timeouts.test
   "TIMEOUT_ACTIVITY_SYNC" $v.worker.timeouts.sync
+  "OLAKE_STATUS_PAGE" $v.worker.statusPage
   "MAX_CONCURRENT_ACTIVITIES" $v.worker.maxConcurrentActivities
   "MAX_CONCURRENT_WORKFLOWS" $v.worker.maxConcurrentWorkflows
   "MAX_CONCURRENT_SYNCS" $v.worker.maxConcurrentSyncs
