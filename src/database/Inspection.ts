@@ -16,7 +16,8 @@ export interface TableUse {
 export const tables: ReadonlyArray<TableUse> = [
   {
     entity: "job",
-    reads: ["id", "name", "project_id", "source_id", "dest_id", "streams_config", "state", "active"],
+    // The last is a system column: which transaction has written the row.
+    reads: ["id", "name", "project_id", "source_id", "dest_id", "streams_config", "state", "active", "xmin"],
     writes: ["state", "active", "updated_at"]
   },
   { entity: "source", reads: ["id", "type", "version", "config"], writes: [] },
@@ -72,7 +73,7 @@ export const table = Effect.fnUntraced(function* ({ entity, reads, writes }: Tab
       SELECT attname::text AS name,
              has_column_privilege(attrelid, attnum, 'SELECT') AS readable,
              has_column_privilege(attrelid, attnum, 'UPDATE') AS writable
-      FROM pg_attribute WHERE attrelid = to_regclass(${name}) AND attnum > 0 AND NOT attisdropped`
+      FROM pg_attribute WHERE attrelid = to_regclass(${name}) AND NOT attisdropped`
   )
   const columns = new Map(rows.map((row) => [row.name, row]))
   const wanted = [...new Set([...reads, ...writes])]
