@@ -227,7 +227,7 @@ export const make = <I, RD, A, E extends ActivityError, R>(
               (entry, exit) => entry.ended(...endOf(context, drain, exit))
             )
       ).pipe(
-        Effect.tapCause((cause) => report(type, cause)),
+        Effect.onError((cause) => report(type, cause)),
         logDirectory === undefined ? identity : keepingLog(logDirectory),
         Effect.annotateLogs({
           workflowId: run.run.workflowId,

@@ -2,6 +2,7 @@
  * Takes over at once what a worker that died has left. Temporal would wait for the dead worker's heartbeat timeout, 60 to
  * 120 s, before it hands an activity out again. A worker that starts looks for the Pods of open runs, and where nothing
  * is heard of the worker that waited for one, it fails that attempt in its stead: the next one finds the Pod, as always.
+ * The same after Temporal was away: what was answered meanwhile is dropped by the SDK, and nobody works at it any more.
  *
  * A mistake costs an attempt: the living worker's ends silently, and another takes its place.
  */
@@ -13,12 +14,26 @@ import { NAMESPACE_ANNOTATION, RUN_ID_ANNOTATION, WORKFLOW_ID_ANNOTATION } from 
 import type { PodView } from "../kubernetes/PodView.ts"
 import { PodWatch } from "../kubernetes/PodWatch.ts"
 import { type Attempt, TemporalClient } from "../temporal/TemporalClient.ts"
+import { afterEachOutage } from "../temporal/TemporalOutage.ts"
 import { withoutDefects } from "./Periodically.ts"
 
+interface Patience {
+  /** Without a heartbeat, by our clock: then the attempt's worker counts as gone. Milliseconds. */
+  readonly silence: number
+  /** How long it looks, in milliseconds; a worker that lives is known for it by then. */
+  readonly looking: number
+}
+
 /** Temporal hears of a living worker's activity every 5 s; with this the next one waits for all within 10 s of its start. */
-const SILENCE = Duration.toMillis("7 seconds")
-/** How long it looks; a worker that lives is known for it by then. */
-const LOOKING = Duration.toMillis("25 seconds")
+export const AT_START: Patience = {
+  silence: Duration.toMillis("7 seconds"),
+  looking: Duration.toMillis("25 seconds")
+}
+/** The SDK asks every 5 s at last whether the frontend is back, and only then with a heartbeat. */
+const AFTER_OUTAGE: Patience = {
+  silence: Duration.toMillis("15 seconds"),
+  looking: Duration.toMillis("40 seconds")
+}
 /** Between two looks at all that is open, unless an attempt will have been silent for long enough sooner. */
 const PAUSE = Duration.toMillis("2 seconds")
 const SHORTEST_PAUSE = 100
@@ -53,7 +68,7 @@ const isOfOurs = ({ identity, type, isLast }: Attempt, taskQueue: string): boole
   !SELDOM_HEARD.includes(type)
 
 /** Ends by itself once nothing that was left is open any more. */
-export const run = Effect.gen(function* () {
+export const takeOver = Effect.fnUntraced(function* ({ silence, looking }: Patience) {
   const { temporal } = yield* WorkerConfig
   const client = yield* TemporalClient
   const watch = yield* PodWatch
@@ -70,7 +85,7 @@ export const run = Effect.gen(function* () {
       const of = Math.max(attempt.startedAt, attempt.heardAt)
       const before = heard.get(key)
       if (before === undefined || before.of !== of) heard.set(key, { of, at: now })
-      else if (now - before.at > SILENCE) {
+      else if (now - before.at > silence) {
         yield* client.failAttempt(workflowId, runId, attempt.activityId)
         yield* Effect.logInfo(
           `${attempt.type} of ${workflowId} was left by ${attempt.identity}: taken over now`
@@ -91,8 +106,10 @@ export const run = Effect.gen(function* () {
     )
     open = open.filter((_, index) => settled[index] !== true)
     const now = yield* Clock.currentTimeMillis
-    if (now - began > LOOKING) return
-    const due = Math.min(...Array.from(heard.values(), ({ at }) => at + SILENCE + 1 - now), PAUSE)
+    if (now - began > looking) return
+    const due = Math.min(...Array.from(heard.values(), ({ at }) => at + silence + 1 - now), PAUSE)
     yield* Effect.sleep(Math.max(due, SHORTEST_PAUSE))
   }
-}).pipe(withoutDefects("the takeover at the start"))
+}, withoutDefects("the takeover"))
+
+export const run = Effect.andThen(takeOver(AT_START), afterEachOutage(takeOver(AFTER_OUTAGE)))

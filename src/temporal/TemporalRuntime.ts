@@ -11,6 +11,19 @@ import { createServer } from "node:net"
 import { text } from "node:stream/consumers"
 import * as Logging from "../Logging.ts"
 
+/**
+ * Warnings of the SDK's core, but not those of every call that it tries again: a frontend that is away costs some hundred
+ * a minute. TemporalOutage says it once.
+ */
+const LOGGED = [
+  "ERROR",
+  "temporalio_sdk_core=WARN",
+  "temporalio_sdk_core::worker::activities::activity_heartbeat_manager=ERROR",
+  "temporalio_client=WARN",
+  "temporalio_client::retry=OFF",
+  "temporalio_sdk=WARN"
+].join(",")
+
 /** One per process, shared by all layers that ask for it; gone with the last of them. */
 const shared = { users: 0, metricsUrl: "" }
 
@@ -46,7 +59,7 @@ export class TemporalRuntime extends Context.Service<
             log(Logging.fromTemporal(level, message, meta))
           }),
           telemetryOptions: {
-            logging: { filter: { core: "WARN", other: "ERROR" }, forward: {} },
+            logging: { filter: LOGGED, forward: {} },
             metrics: {
               prometheus: { bindAddress: `127.0.0.1:${port}`, countersTotalSuffix: true, unitSuffix: true }
             }

@@ -45,6 +45,11 @@ const GRACE = "20s"
 const FORCE = "40s"
 /** Cancels reach an activity with the answer to a heartbeat. */
 const HEARTBEAT_THROTTLE = "5s"
+/**
+ * How long a workflow's next task waits for the worker that has the workflow in its memory. At the SDK's 10 s a cancel
+ * reaches nobody for as long, where that worker is dead.
+ */
+const STICKY = "1s"
 const DRAIN_LIMIT = "45 seconds"
 
 /** Workflows asleep for a month are cheap to replay and dear to keep: about 600 fit into a GiB. */
@@ -89,6 +94,7 @@ export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) 
           shutdownGraceTime: GRACE,
           shutdownForceTime: FORCE,
           maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+          stickyQueueScheduleToStartTimeout: STICKY,
           ...options
         }),
       catch: (cause) =>

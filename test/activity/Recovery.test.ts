@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
-import { run } from "../../src/activity/Recovery.ts"
+import { AT_START, takeOver } from "../../src/activity/Recovery.ts"
 import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import { type Attempt, TemporalClient } from "../../src/temporal/TemporalClient.ts"
 import { unavailable } from "../../src/temporal/TemporalUnavailable.ts"
@@ -60,7 +60,7 @@ const takenOver = (
         failAttempt: (_workflow, _run, activityId) => Effect.sync(() => void failed.push(activityId))
       })
     )
-    const fiber = yield* Effect.forkChild(run.pipe(Effect.provide(layer)))
+    const fiber = yield* Effect.forkChild(takeOver(AT_START).pipe(Effect.provide(layer)))
     yield* TestClock.adjust("10 millis")
     const atOnce = [...failed]
     yield* TestClock.adjust("30 seconds")

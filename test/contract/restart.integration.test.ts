@@ -1,6 +1,8 @@
 /** A worker that is replaced while a sync runs: what a rolling update does. */
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
 import { eventually } from "../dev/support.ts"
 import { clusterAccess } from "../support/ClusterAccess.ts"
 import { runningSync, startsIn, stateOf, succeeded } from "../support/Runs.ts"
@@ -56,6 +58,33 @@ describe("a death of the worker", () => {
   })
 })
 
+describe("a worker that stands still", () => {
+  layer(localWorld(), { timeout: "60 seconds", excludeTestServices: true })((it) => {
+    it.effect(
+      "for 30 s, while syncs run and end: nothing times out, one Pod and one result each",
+      () =>
+        Effect.gen(function* () {
+          const { worker } = yield* World
+          const syncs = yield* Effect.forEach([5, 40], (seconds) => runningSync(seconds, (job) => job), {
+            concurrency: 2
+          })
+          // More than a blocked event loop: the SDK's own threads stand still with it.
+          yield* worker.signal("SIGSTOP")
+          yield* Effect.sleep("30 seconds")
+          yield* worker.signal("SIGCONT")
+          for (const { id, jobId, folder } of syncs) {
+            const run = yield* ended(id)
+            succeeded(run)
+            assert.notInclude(run.history, "timeoutFailureInfo")
+            assert.include(yield* stateOf(jobId), "0/3")
+            assert.strictEqual(startsIn(folder), 1)
+          }
+        }),
+      120_000
+    )
+  })
+})
+
 describe("a stop of the worker", () => {
   layer(localWorld(), { timeout: "60 seconds", excludeTestServices: true })((it) => {
     it.effect(
@@ -79,6 +108,75 @@ describe("a stop of the worker", () => {
           // It ended by itself, never stopped, and wrote one log: one Pod.
           assert.include(yield* stateOf(jobId), "0/3")
           assert.strictEqual(startsIn(folder), 1)
+        }),
+      60_000
+    )
+  })
+})
+
+describe("an operator", () => {
+  layer(localWorld(), { timeout: "60 seconds", excludeTestServices: true })((it) => {
+    /** The sync's activity, as Temporal's UI and command line name it. */
+    const activityOf = (id: string) =>
+      Effect.gen(function* () {
+        const { temporal } = yield* World
+        const { stdout } = yield* temporal(["workflow", "describe", "--workflow-id", id, "-o", "json"])
+        const { pendingActivities } = JSON.parse(stdout) as {
+          readonly pendingActivities: ReadonlyArray<{ readonly activityId: string }>
+        }
+        return ["--workflow-id", id, "--activity-id", pendingActivities[0]?.activityId ?? ""]
+      })
+    const untilInterrupted = Effect.flatMap(World, ({ worker }) => {
+      const before = worker.output().length
+      return eventually("the attempt is left", () =>
+        worker.output().slice(before).includes("SyncActivity was interrupted") ? true : undefined
+      )
+    })
+    const oneOfOne = ({ id, jobId, folder }: Effect.Success<ReturnType<typeof runningSync>>) =>
+      Effect.gen(function* () {
+        succeeded(yield* ended(id))
+        assert.include(yield* stateOf(jobId), "0/3")
+        assert.strictEqual(startsIn(folder), 1)
+      })
+
+    it.effect(
+      "pauses a sync's activity and lets it go on: the Pod runs through, one result",
+      () =>
+        Effect.gen(function* () {
+          const { platform, temporal } = yield* World
+          const sync = yield* runningSync(8, (job) => job)
+          const activity = yield* activityOf(sync.id)
+          yield* Effect.all([untilInterrupted, temporal(["activity", "pause", ...activity])], {
+            concurrency: 2
+          })
+          assert.lengthOf(yield* Effect.promise(() => platform.pods()), 1)
+          // It ends meanwhile.
+          yield* eventually("the connector has ended", () =>
+            fs.readFileSync(path.join(sync.folder, "state.json"), "utf8").includes("0/3") ? true : undefined
+          )
+          yield* temporal(["activity", "unpause", ...activity])
+          yield* oneOfOne(sync)
+        }),
+      60_000
+    )
+
+    it.effect(
+      "resets a sync's activity: the next attempt finds the Pod, one result",
+      () =>
+        Effect.gen(function* () {
+          const { temporal, worker } = yield* World
+          const sync = yield* runningSync(14, (job) => job)
+          const before = worker.output().length
+          yield* Effect.all(
+            [
+              untilInterrupted,
+              Effect.flatMap(activityOf(sync.id), (it) => temporal(["activity", "reset", ...it]))
+            ],
+            { concurrency: 2 }
+          )
+          yield* oneOfOne(sync)
+          assert.include(worker.output().slice(before), "Pod of this run found")
+          assert.notInclude(worker.output().slice(before), "Pod created")
         }),
       60_000
     )

@@ -1,4 +1,5 @@
 /** Shared by the tests of dev/: folders, conditions and connector runs. */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { execFile, spawn } from "node:child_process"
@@ -15,13 +16,17 @@ export const temporaryFolder = Effect.acquireRelease(
 )
 
 /** Waits until the check gives a value, or fails after the bound. */
-export const eventually = <A>(what: string, check: () => Promise<A | undefined> | A | undefined) =>
+export const eventually = <A>(
+  what: string,
+  check: () => Promise<A | undefined> | A | undefined,
+  bound: Duration.Input = "15 seconds"
+) =>
   Effect.tryPromise(async () => check()).pipe(
     Effect.flatMap((value) =>
       value === undefined ? Effect.fail(new Error(`not yet: ${what}`)) : Effect.succeed(value)
     ),
     Effect.retry(Schedule.spaced("20 millis")),
-    Effect.timeout("15 seconds"),
+    Effect.timeout(bound),
     Effect.mapError((error) => new Error(`${what}: ${error.message}`))
   )
 

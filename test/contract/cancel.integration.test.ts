@@ -1,0 +1,129 @@
+/** A user cancels a sync in each of its phases. */
+import { assert, describe, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as path from "node:path"
+import { eventually } from "../dev/support.ts"
+import {
+  insertProbeJob,
+  nothingLeft,
+  requested,
+  runningSync,
+  startsIn,
+  stateOf,
+  succeeded
+} from "../support/Runs.ts"
+import { ask, startWorker, untilReady } from "../support/WorkerProcess.ts"
+import { ended, start, uniqueId } from "../support/Workflows.ts"
+import { localWorld, World } from "../support/World.ts"
+
+const cancel = (id: string) =>
+  Effect.flatMap(World, ({ temporal }) => temporal(["workflow", "cancel", "--workflow-id", id]))
+
+const podOf = (jobId: number) =>
+  Effect.flatMap(World, ({ platform }) =>
+    Effect.promise(async () => (await platform.pods()).find((name) => name.startsWith(`olake-job-${jobId}-`)))
+  )
+
+/** Waits until the page of runs has that run in that phase. */
+const untilPhase = (workflowId: string, phase: string) =>
+  Effect.flatMap(World, ({ healthPort }) =>
+    eventually(`${workflowId} is ${phase}`, async () => {
+      const { runs } = JSON.parse((await ask(healthPort, "/jobs")).body) as {
+        readonly runs: ReadonlyArray<{ readonly workflowId: string; readonly phase: string }>
+      }
+      return runs.some((run) => run.workflowId === workflowId && run.phase === phase) || undefined
+    })
+  )
+
+describe("a cancel", () => {
+  layer(localWorld("chart"), { timeout: "60 seconds", excludeTestServices: true })((it) => {
+    it.effect(
+      "while the image is pulled: Canceled, no Pod is left, the state is as it was",
+      () =>
+        Effect.gen(function* () {
+          const jobId = yield* insertProbeJob({ version: "v9.9.9" }, `{"kept": 1}`)
+          const id = uniqueId(`sync-123-${jobId}`)
+          yield* start("RunSyncWorkflow", id, requested(jobId, id))
+          yield* untilPhase(id, "pulling")
+          yield* cancel(id)
+          assert.strictEqual((yield* ended(id)).status, "CANCELED")
+          assert.strictEqual(yield* stateOf(jobId), `{"kept": 1}`)
+          yield* nothingLeft
+        }),
+      60_000
+    )
+
+    it.effect(
+      "before the Pod, while another run's is waited for: Canceled, the other runs on",
+      () =>
+        Effect.gen(function* () {
+          const { id, jobId, folder } = yield* runningSync(12)
+          const second = uniqueId(`sync-123-${jobId}-second`)
+          yield* start("RunSyncWorkflow", second, requested(jobId, second))
+          const { worker } = yield* World
+          yield* eventually("the second waits", () =>
+            worker.output().includes("JobBusy") || worker.output().includes(second) ? true : undefined
+          )
+          yield* cancel(second)
+          assert.strictEqual((yield* ended(second)).status, "CANCELED")
+          assert.isDefined(yield* podOf(jobId))
+          succeeded(yield* ended(id))
+          assert.include(yield* stateOf(jobId), "0/3")
+          assert.strictEqual(startsIn(folder), 1)
+          yield* nothingLeft
+        }),
+      60_000
+    )
+
+    it.effect(
+      "while the state of a sync that has ended is saved: Completed, for it is",
+      () =>
+        Effect.gen(function* () {
+          const { postgres, worker } = yield* World
+          const { id, jobId } = yield* runningSync(3)
+          yield* postgres.stop
+          yield* eventually("the saving was tried in vain", () =>
+            worker.output().includes(`cannot save the state of job ${jobId}`) ? true : undefined
+          )
+          yield* cancel(id)
+          yield* Effect.orDie(postgres.start)
+          succeeded(yield* ended(id))
+          assert.include(yield* stateOf(jobId), "0/3")
+          yield* nothingLeft
+        }),
+      90_000
+    )
+  })
+})
+
+for (const [signal, gone] of [
+  ["SIGKILL", "dead"],
+  ["SIGTERM", "stopped"]
+] as const)
+  describe(`a cancel while the worker is ${gone}`, () => {
+    layer(localWorld("chart"), { timeout: "60 seconds", excludeTestServices: true })((it) => {
+      it.effect(
+        "stops the Pod once the next one lives, saves the checkpoint, and ends Canceled",
+        () =>
+          Effect.gen(function* () {
+            const { worker, env, healthPort } = yield* World
+            const { id, jobId, folder } = yield* runningSync()
+            yield* worker.signal(signal)
+            yield* worker.exited
+            yield* cancel(id)
+            assert.isDefined(yield* podOf(jobId))
+            const next = yield* startWorker({ ...env, POD_NAME: "worker-1" })
+            yield* untilReady(healthPort)
+            const run = yield* ended(id)
+            assert.strictEqual(run.status, "CANCELED")
+            assert.include(yield* stateOf(jobId), "0/2")
+            assert.strictEqual(startsIn(path.join(folder)), 1)
+            assert.notInclude(next.output(), "Pod created")
+            // By the workflow, at once: not when the wait for the Pod is taken over.
+            assert.notMatch(next.output(), /taken over now[^]*Pod asked to stop/)
+            yield* nothingLeft
+          }),
+        150_000
+      )
+    })
+  })
