@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import * as Schema from "effect/Schema"
 import { createServer } from "node:http"
@@ -14,6 +15,7 @@ import { PodWatch } from "./kubernetes/PodWatch.ts"
 import { SharedStorage } from "./storage/SharedStorage.ts"
 import { TemporalClient } from "./temporal/TemporalClient.ts"
 import { TemporalRuntime } from "./temporal/TemporalRuntime.ts"
+import { processMetrics } from "./Process.ts"
 import * as StatusRoutes from "./status/StatusRoutes.ts"
 import { Worker } from "./Worker.ts"
 
@@ -66,8 +68,14 @@ const ready = Effect.gen(function* () {
   return answer(isReady, { status: isReady ? "ready" : "not_ready", timestamp: yield* timestamp, checks })
 })
 
+const watchHealthy = Metric.gauge("pod_watch_healthy", {
+  description: "1 while the API server has been heard from in the last 5 minutes"
+})
+
 const metrics = Effect.gen(function* () {
   const runtime = yield* TemporalRuntime
+  yield* Metric.update(watchHealthy, (yield* (yield* PodWatch).healthy) ? 1 : 0)
+  yield* processMetrics
   const own = yield* PrometheusMetrics.format({ prefix: "olake_worker" })
   return HttpServerResponse.text(`${own}\n${yield* runtime.metrics}`, {
     contentType: "text/plain; version=0.0.4; charset=utf-8"

@@ -27,14 +27,14 @@ const roomOf = (file: string): string =>
   file.includes("/") ? (file.split("/")[0] ?? "") : file.replace(/\.ts$/, "")
 
 const edges = ["database", "storage", "kubernetes", "temporal", "notification"]
-const base = ["Config", "config", "Logging"]
+const base = ["Config", "config", "Logging", "Metrics"]
 
 /** What a room may import values from, besides itself. Types may come from anywhere to the right as well. */
 const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   main: ["Worker", "Health", "doctor", "status", "Version", ...base],
   index: ["Worker", "Health", "activity", "olake", "status", ...edges, ...base],
   Worker: ["activity", "status", ...edges, ...base],
-  Health: ["Worker", "status", ...edges, ...base],
+  Health: ["Worker", "Process", "status", ...edges, ...base],
   activity: [...edges, "status", "olake", ...base],
   status: ["olake", ...base],
   doctor: [...edges, "olake", ...base],
@@ -48,6 +48,8 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   Logging: ["Config", "config"],
   Config: ["config"],
   config: [],
+  Metrics: [],
+  Process: ["Version"],
   Version: []
 }
 

@@ -1,7 +1,7 @@
 /** Keeps the documents true: settings, commands, links, names, and rows of the verdict table. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import * as path from "node:path"
 import { settingsTable } from "../src/Config.ts"
 import { CHART_RETENTION, chartDefaults } from "../src/config/Installation.ts"
@@ -24,6 +24,7 @@ const documents = [
   "CONTRIBUTING.md",
   "docs/verdicts.md",
   "docs/migrating.md",
+  "docs/metrics.md",
   "docs/reliability.md",
   "docs/troubleshooting.md",
   "docs/status.md",
@@ -197,6 +198,20 @@ describe("docs/migrating.md", () => {
       assert.include(read(file), title)
     })
   }
+})
+
+describe("docs/metrics.md", () => {
+  it("lists the worker's own metrics, as the sources have them", () => {
+    const sources = readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts"))
+      .map((file) => read(`src/${file}`))
+      .join("\n")
+    const made = [...sources.matchAll(/(?:Metric\.(?:counter|gauge|histogram)|callSeconds)\(\s*"(\w+)"/g)]
+    const listed = [...read("docs/metrics.md").matchAll(/^\| `olake_worker_(\w+)/gm)]
+    assert.isAbove(made.length, 15)
+    const namesOf = (found: ReadonlyArray<RegExpMatchArray>) => new Set(found.map(([, name]) => name))
+    assert.deepStrictEqual(namesOf(listed), namesOf(made))
+  })
 })
 
 describe("docs/reliability.md", () => {

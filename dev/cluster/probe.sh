@@ -119,6 +119,12 @@ case $scenario in
     ulimit -v 2097152
     exec tail /dev/zero
     ;;
+  fill-disk)
+    # More than the limit that a test's namespace sets; the kubelet looks every ten seconds.
+    write_state 0/1
+    head -c 67108864 /dev/zero >/tmp/filler
+    sleep 3600
+    ;;
   sleep)
     trap 'sleep 1; write_state 0/2; info "\"stopped at a checkpoint\"" "stopped at a checkpoint"; exit 0' TERM
     write_state 0/1

@@ -3,6 +3,7 @@
  * It runs after success, failure and cancel alike, and may be repeated.
  */
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Jobs } from "../database/Jobs.ts"
@@ -112,20 +113,30 @@ const endPod = Effect.fnUntraced(function* ({ operation, jobId }: Writer, { run 
   return marker?.key === keyOf(run, operation) && hasFinished(marker)
 })
 
-/** Saves what a writer, whose Pod is gone, has left. */
-const saveState = Effect.fnUntraced(function* ({ jobId, began, activates }: Ending, { run }: ActivityRun) {
-  const jobs = yield* Jobs
-  const state = yield* leftState(jobId, ofSync(run.workflowId), began)
-  if (Option.isNone(state)) return { saved: false, state: {} }
-  const saved = yield* jobs
-    .saveState(jobId, state.value.text, { activates })
-    .pipe(Effect.catchTag("DatabaseError", (error) => refused(jobId, error)))
-  yield* saved
-    ? Effect.logInfo("state saved")
-    : Effect.logWarning(`job ${jobId} is no longer in the database: its state was not saved`)
-  const fits = Buffer.byteLength(state.value.text) <= LARGEST_RESULT
-  return { saved, state: fits ? state.value.value : {} }
+const saves = Metric.counter("state_saves_total", {
+  description: "States that were saved, and saves that failed, by result: saved, or the class of the failure",
+  incremental: true
 })
+const savedAs = (result: string) => Metric.update(Metric.withAttributes(saves, { result }), 1)
+
+/** Saves what a writer, whose Pod is gone, has left. */
+const saveState = Effect.fnUntraced(
+  function* ({ jobId, began, activates }: Ending, { run }: ActivityRun) {
+    const jobs = yield* Jobs
+    const state = yield* leftState(jobId, ofSync(run.workflowId), began)
+    if (Option.isNone(state)) return { saved: false, state: {} }
+    const saved = yield* jobs
+      .saveState(jobId, state.value.text, { activates })
+      .pipe(Effect.catchTag("DatabaseError", (error) => refused(jobId, error)))
+    yield* saved
+      ? Effect.logInfo("state saved")
+      : Effect.logWarning(`job ${jobId} is no longer in the database: its state was not saved`)
+    const fits = Buffer.byteLength(state.value.text) <= LARGEST_RESULT
+    return { saved, state: fits ? state.value.value : {} }
+  },
+  Effect.tap(({ saved }) => (saved ? savedAs("saved") : Effect.void)),
+  Effect.tapError(({ _tag }) => savedAs(_tag))
+)
 
 const ofJob = Effect.fnUntraced(function* (params: PersistParams, activity: ActivityRun) {
   yield* requireOwn("WorkflowID", params.WorkflowID, activity)

@@ -31,6 +31,9 @@ const BEFORE: Readonly<Record<string, Step["before"]>> = {
   interrupted: "retrying"
 }
 
+/** Types of failures are labels of metrics: words of ours. */
+const CLASS = /^[A-Z][A-Za-z]{1,40}$/
+
 const field = (wire: unknown, ...names: ReadonlyArray<string>): unknown => {
   const name = names.find((candidate) => Predicate.hasProperty(wire, candidate))
   return name !== undefined && Predicate.hasProperty(wire, name) ? wire[name] : undefined
@@ -46,11 +49,12 @@ export const subjectOf = (
   { does, operation: usual }: Role,
   wire: unknown,
   workflowId: string
-): Pick<Step, "before" | "connector" | "directory" | "jobId" | "operation" | "saves"> => {
+): Pick<Step, "before" | "beforeType" | "connector" | "directory" | "jobId" | "operation" | "saves"> => {
   const command = field(wire, "command")
   const jobId = field(wire, "job_id", "JobID")
   const connector = field(wire, "connector_type", "SourceType")
   const outcome = field(wire, "outcome")
+  const failure = field(wire, "failure_type")
   const operation = isOperation(command) ? command : usual
   return {
     operation,
@@ -58,6 +62,7 @@ export const subjectOf = (
     connector: Predicate.isString(connector) ? connector : "",
     directory: directoryOf(operation, workflowId),
     saves: does === "saves",
-    before: Predicate.isString(outcome) && Object.hasOwn(BEFORE, outcome) ? BEFORE[outcome] : undefined
+    before: Predicate.isString(outcome) && Object.hasOwn(BEFORE, outcome) ? BEFORE[outcome] : undefined,
+    ...(Predicate.isString(failure) && CLASS.test(failure) ? { beforeType: failure } : {})
   }
 }

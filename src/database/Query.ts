@@ -4,6 +4,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
+import { callSeconds, timed } from "../Metrics.ts"
 
 /** SQLSTATE of a table that is not there. */
 export const UNDEFINED_TABLE = "42P01"
@@ -67,6 +68,11 @@ const transient = Schedule.min([Schedule.exponential("200 millis"), Schedule.spa
   Schedule.while(({ input }) => input.isRetryable)
 )
 
+const seconds = callSeconds(
+  "database_query_seconds",
+  "Seconds that a query of Postgres took, by result: ok, or why it failed"
+)
+
 /** Not repeated: for whoever wants to hear of the failure at once. */
 export const once = <A>(
   operation: string,
@@ -74,7 +80,8 @@ export const once = <A>(
 ): Effect.Effect<A, DatabaseError> =>
   run.pipe(
     Effect.mapError(fromSql(operation)),
-    Effect.timeoutOrElse({ duration: LIMIT, orElse: () => Effect.fail(timedOut(operation)) })
+    Effect.timeoutOrElse({ duration: LIMIT, orElse: () => Effect.fail(timedOut(operation)) }),
+    timed(seconds, {}, ({ reason }) => reason)
   )
 
 export const query = <A>(

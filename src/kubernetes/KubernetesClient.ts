@@ -11,6 +11,7 @@ import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import { WorkerConfig } from "../Config.ts"
+import { callSeconds, timed } from "../Metrics.ts"
 import * as ApiInspection from "./ApiInspection.ts"
 import * as ApiLists from "./ApiLists.ts"
 import * as ApiTransport from "./ApiTransport.ts"
@@ -29,6 +30,11 @@ const requests = Metric.counter("kubernetes_requests_total", {
   description: "Requests to the Kubernetes API, by verb and HTTP status (0: no answer)",
   incremental: true
 })
+
+const seconds = callSeconds(
+  "kubernetes_request_seconds",
+  "Seconds that a request to the Kubernetes API took, by verb and result: ok, or the HTTP status (0: no answer)"
+)
 
 /** 0.2 s doubling to 5 s, about 20 s in all; a Retry-After is obeyed instead. */
 const transient = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
@@ -92,7 +98,8 @@ export class KubernetesClient extends Context.Service<
             Effect.tap(() => Metric.update(Metric.withAttributes(requests, { verb, code: "2xx" }), 1)),
             Effect.tapError((error) =>
               Metric.update(Metric.withAttributes(requests, { verb, code: String(error.status) }), 1)
-            )
+            ),
+            timed(seconds, { verb }, ({ status }) => String(status))
           )
       // SAFETY: the API server's answers are what the Kubernetes API documents; only optional fields are read of them.
       const json = <A>(verb: string, request: ApiTransport.ApiRequest) =>

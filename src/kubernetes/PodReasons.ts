@@ -47,8 +47,9 @@ export const isAdmissionReason = (reason: string): boolean =>
 /** status.reason of a Pod that its node gave up. */
 export const NODE_SHUTDOWN: ReadonlySet<string> = new Set(["Terminated", "Shutdown", "NodeShutdown"])
 
-/** An eviction for the Pod's own use of disk, as the kubelet words it. */
-export const isOwnStorageLimit = (message: string): boolean => /exceeds the (?:total )?limit/.test(message)
+/** An eviction for the Pod's own use of disk: of a volume, of all its containers, of one (kubelet, eviction_manager.go). */
+export const isOwnStorageLimit = (message: string): boolean =>
+  /exceeds the (?:total )?limit|exceeded its local ephemeral storage limit/.test(message)
 
 /** Exit codes that a shell or runtime gives to a command it cannot run. */
 export const CANNOT_RUN: ReadonlySet<string> = new Set(["StartError", "ContainerCannotRun"])

@@ -19,6 +19,7 @@ import { awaitEnd, findByName, type PodExit } from "./PodEnd.ts"
 import { Cancelled, JobBusy, NameConflict, type PodRefused, StillTerminating } from "./PodRunnerErrors.ts"
 import * as PodFinder from "./PodFinder.ts"
 import { cannotMark } from "./PodMarker.ts"
+import * as PodCounts from "./PodCounts.ts"
 import * as PodSecrets from "./PodSecrets.ts"
 import * as PodSpec from "./PodSpec.ts"
 import * as PodStop from "./PodStop.ts"
@@ -141,6 +142,7 @@ export class PodRunner extends Context.Service<
         const view = fromPod(yield* Effect.uninterruptible(kubernetes.createPod(spec)))
         yield* refusals.over(job)
         yield* secrets.give(job, view)
+        yield* PodCounts.created(job.operation)
         yield* Effect.annotateLogs(Effect.logInfo("Pod created"), { connector: job.connector })
         return view
       })
@@ -148,6 +150,7 @@ export class PodRunner extends Context.Service<
       const adoptFound = Effect.fnUntraced(function* <E, R>(prepare: Effect.Effect<Job, E, R>, pod: PodView) {
         // Whoever made it may have ended between the two creates.
         if (!hasStarted(pod) && PodSecrets.needsOne(pod)) yield* secrets.give(yield* prepare, pod)
+        yield* PodCounts.adopted
         yield* Effect.logInfo("Pod of this run found, waiting for it")
         return pod
       })

@@ -54,6 +54,8 @@ export interface Step {
   readonly saves: boolean
   /** How the step before it ended, as far as this one was told. */
   readonly before: Ending["state"] | undefined
+  /** Type of the failure before it, as far as this step was told. */
+  readonly beforeType?: string
   readonly attempt: number
   /** When Temporal first asked for it, in milliseconds since the epoch, as all times here. */
   readonly askedAt: number
@@ -107,10 +109,14 @@ const shown = (text: string): string => oneLine(text, ID)
 const inPhase = (run: Run, phase: Phase, now: number): Run =>
   run.phase === phase && run.state === "active" ? run : { ...run, phase, phaseSince: now }
 
+/** Another worker has waited for the Pod. */
+const elsewhere = (type: string | undefined): Failure | undefined =>
+  type === undefined ? undefined : { type: shown(type), cause: "The run's failure in Temporal says more." }
+
 /** How the wait for the Pod ended, where it did. */
 const before = (known: Run | undefined, step: Step): Ending | undefined => {
   if (!step.saves) return undefined
-  const failure = known?.worked?.failure
+  const failure = known?.worked?.failure ?? elsewhere(step.beforeType)
   if (step.before === undefined) return known?.worked
   return failure === undefined ? { state: step.before } : { state: step.before, failure }
 }

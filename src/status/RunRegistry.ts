@@ -12,6 +12,7 @@ import { WorkerConfig } from "../Config.ts"
 import { maskOf } from "../Logging.ts"
 import { type JobsDocument, jobsDocument } from "./Document.ts"
 import * as Run from "./Run.ts"
+import * as RunMetrics from "./RunMetrics.ts"
 
 /** Most runs that are kept after their end here, and how long, in milliseconds. */
 const MOST_ENDED = 200
@@ -70,19 +71,25 @@ export class RunRegistry extends Context.Service<
       }
 
       const change = (key: string, how: (run: Run.Run, now: number) => Run.Run) =>
-        Effect.map(Clock.currentTimeMillis, (now) => {
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
           const entry = entries.get(key)
-          if (entry !== undefined) entry.run = how(entry.run, now)
+          if (entry === undefined) return Effect.void
+          const before = entry.run
+          entry.run = how(before, now)
+          return RunMetrics.changed(before, entry.run, now)
         })
 
       const maskedEnding = ({ state, failure }: Run.Ending): Run.Ending =>
         failure === undefined ? { state } : { state, failure: { ...failure, cause: masked(failure.cause) } }
 
       const begin = (step: Run.Step, phase: Run.Phase) =>
-        Effect.map(Clock.currentTimeMillis, (now): RunEntry => {
+        Effect.gen(function* () {
+          const now = yield* Clock.currentTimeMillis
           const key = keyOf(step)
-          const entry: Entry = { run: Run.begun(entries.get(key)?.run, step, phase, now) }
+          const before = entries.get(key)?.run
+          const entry: Entry = { run: Run.begun(before, step, phase, now) }
           entries.set(key, entry)
+          yield* RunMetrics.changed(before, entry.run, now)
           /** Where another attempt has begun here since, this one has no say any more. */
           const tell = (how: (run: Run.Run, now: number) => Run.Run) =>
             Effect.suspend(() => (entries.get(key) === entry ? change(key, how) : Effect.void))
@@ -98,7 +105,7 @@ export class RunRegistry extends Context.Service<
                 entries.set(key, entry)
                 return Run.ended(run, maskedEnding(ending), isFinished, at)
               }).pipe(Effect.andThen(Effect.map(Clock.currentTimeMillis, forget)))
-          }
+          } satisfies RunEntry
         })
 
       return RunRegistry.of({

@@ -8,8 +8,14 @@ import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as path from "node:path"
 import { WorkerConfig } from "../Config.ts"
+import { callSeconds, timed } from "../Metrics.ts"
 import { InvalidFile } from "./JsonFile.ts"
 import { reasonOf, StorageError } from "./StorageError.ts"
+
+const seconds = callSeconds(
+  "storage_operation_seconds",
+  "Seconds that a call of the shared storage took, by operation and result: ok, or why it failed"
+)
 
 const LIMIT = "30 seconds"
 
@@ -44,7 +50,8 @@ export const make = Effect.gen(function* () {
           Effect.fail(
             new StorageError({ operation, path: target, reason: "TimedOut", detail: `no answer in ${LIMIT}` })
           )
-      })
+      }),
+      timed(seconds, { operation }, ({ reason }) => reason)
     )
 
   /** Another process sees the old file or the new one, never a part; and a private one is so from its first byte. */

@@ -13,7 +13,12 @@ export interface Steps<A> {
   /** Asks the Pod to stop; whether its connector had ended well before. */
   readonly stop: () => Promise<{ readonly finished: boolean }>
   /** Ends the Pod and saves the state. */
-  readonly persist: (began: boolean, outcome: Outcome) => Promise<Persisted | null>
+  /** @param failure type of the failure that ended the work */
+  readonly persist: (
+    began: boolean,
+    outcome: Outcome,
+    failure: string | undefined
+  ) => Promise<Persisted | null>
   /** Tells people of a failure; called before `persist`. */
   readonly alert: (failure: string) => Promise<unknown>
   /** Whether a request that is refused may be that of a run which another worker has begun. */
@@ -81,7 +86,7 @@ const workThrough = async <A>(work: Steps<A>["work"], persist: Steps<A>["persist
       `Its Pod is gone (${typeOf(failure)}): what it has reached is saved, and another follows.`
     )
     // A state that is none is not saved: then the next goes on from the last good one.
-    const between = await nonCancellable(() => settled(persist(true, "interrupted")))
+    const between = await nonCancellable(() => settled(persist(true, "interrupted", typeOf(failure))))
     if (between.value?.finished === true) return { worked, failure: undefined, failures }
     const { error: cancelled } = await settled(sleep(pauseBefore(failures.length)))
     if (cancelled !== undefined) return { worked, failure, failures }
@@ -109,7 +114,7 @@ export const runWriter = async <A>({
   const persisted = await nonCancellable(async () => {
     // Both in one workflow task, the alert first, as the Go worker orders them.
     const alerting = isFailure ? alertedOf(alert(withPods(failure, failures))) : undefined
-    const result = await settled(persist(began(failure, cancelled), outcome))
+    const result = await settled(persist(began(failure, cancelled), outcome, typeOf(failure) || undefined))
     if (alerting?.isPending() === true && patched("await-alert")) await alerting.done
     // Not saved, and so a failure that nobody has heard of yet.
     if (result.error !== undefined && isDone && patched("alert-unsaved"))

@@ -53,7 +53,8 @@ const runJob = async (jobId: unknown): Promise<unknown> => {
   const { persisted } = await runWriter({
     work: () => call("SyncActivity", params, Policy.writer),
     stop: () => call("StopActivity", { operation: "sync", jobId }, Policy.stop, STOP),
-    persist: (began) => call("PostSyncActivity", { ...params, Began: began }, Policy.persist),
+    persist: (began, outcome, failure) =>
+      call("PostSyncActivity", { ...params, Began: began, outcome, failure_type: failure }, Policy.persist),
     alert: () => Promise.resolve(),
     mayHaveBegun: false
   })
@@ -87,8 +88,8 @@ const runRequest = async (request: Fields): Promise<unknown> => {
   const { worked, persisted } = await runWriter({
     work: () => call(work, params, Policy.writer, 1),
     stop: () => call("StopActivity", { operation: command, jobId: job_id }, Policy.stop, STOP),
-    persist: (began, outcome) =>
-      call(persist, { ...params, began, outcome }, Policy.persist, alerted(outcome)),
+    persist: (began, outcome, failure) =>
+      call(persist, { ...params, began, outcome, failure_type: failure }, Policy.persist, alerted(outcome)),
     alert: (failure) =>
       call(
         "SendWebhookNotificationActivity",

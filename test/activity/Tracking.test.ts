@@ -203,7 +203,13 @@ describe("a request", () => {
     assert.deepStrictEqual(
       subjectOf(
         saves,
-        { command: "clear-destination", connector_type: "mysql", job_id: 9, outcome: "failed" },
+        {
+          command: "clear-destination",
+          connector_type: "mysql",
+          job_id: 9,
+          outcome: "failed",
+          failure_type: "OOM"
+        },
         "w"
       ),
       {
@@ -212,7 +218,8 @@ describe("a request", () => {
         connector: "mysql",
         directory: ofSync("w"),
         saves: true,
-        before: "failed"
+        before: "failed",
+        beforeType: "OOM"
       }
     ))
 

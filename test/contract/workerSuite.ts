@@ -287,6 +287,28 @@ export const workerSuite = (it: It): void => {
       const { body } = yield* get("/metrics")
       assert.match(body, /^olake_worker_kubernetes_requests_total\{[^}]*\} \d+/m)
       assert.match(body, /^temporal_worker_task_slots_available/m)
+      // Of the runs before this one.
+      for (const label of [
+        `operation="sync",outcome="Completed"`,
+        `operation="sync",outcome="ConnectorFailed"`,
+        `operation="check",outcome="Completed"`,
+        `operation="check",outcome="ImageUnpullable"`
+      ])
+        assert.include(body, `olake_worker_runs_total{${label}}`)
+      for (const histogram of [
+        `run_phase_seconds_bucket{operation="sync",phase="running",`,
+        `kubernetes_request_seconds_count{verb="create",result="ok"}`,
+        `database_query_seconds_count{result="ok"}`,
+        `storage_operation_seconds_count{operation="write",result="ok"}`
+      ])
+        assert.include(body, `olake_worker_${histogram}`)
+      assert.match(body, /^olake_worker_state_saves_total\{result="saved"\} [1-9]/m)
+      assert.match(body, /^olake_worker_build_info\{version="[^"]+",node="v[^"]+"\} 1$/m)
+      assert.match(body, /^olake_worker_pod_watch_healthy 1$/m)
+      // Nothing is left at work, and nothing tells of one job.
+      for (const [, count] of body.matchAll(/^olake_worker_runs_active\{.*\} (\S+)$/gm))
+        assert.strictEqual(count, "0")
+      assert.notMatch(body, /sync-123|olake-job-\d/)
       assert.strictEqual((yield* get("/nothing")).status, 404)
     }))
 

@@ -8,8 +8,16 @@ import { nodeName } from "../../dev/cluster/Settings.ts"
 import { connect, type PodObject } from "../../dev/ClusterApi.ts"
 import { until } from "../../dev/ClusterPlace.ts"
 import { clusterAccess } from "../support/ClusterAccess.ts"
-import { runningSync, startsIn, stateOf, succeeded } from "../support/Runs.ts"
-import { ended } from "../support/Workflows.ts"
+import {
+  failedAs,
+  insertProbeJob,
+  requested,
+  runningSync,
+  startsIn,
+  stateOf,
+  succeeded
+} from "../support/Runs.ts"
+import { ended, start, uniqueId } from "../support/Workflows.ts"
 import { clusterWorld, World } from "../support/World.ts"
 
 const access = await clusterAccess()
@@ -19,12 +27,13 @@ const node = `/api/v1/nodes/${nodeName}`
 const cluster = Effect.gen(function* () {
   const { env } = yield* World
   const api = yield* Effect.promise(() => connect(env["KUBECONFIG"] ?? ""))
-  const pods = `/api/v1/namespaces/${env["WORKER_NAMESPACE"]}/pods`
+  const namespace = `/api/v1/namespaces/${env["WORKER_NAMESPACE"]}`
+  const pods = `${namespace}/pods`
   const writers = async (jobId: number) => {
     const { items } = JSON.parse(await api.call("GET", pods)) as { items: ReadonlyArray<PodObject> }
     return items.filter(({ metadata }) => metadata.name.startsWith(`olake-job-${jobId}-`))
   }
-  return { api, pods, writers }
+  return { api, pods, limits: `${namespace}/limitranges`, writers }
 })
 
 /** A sync that was cut off went on in another Pod, from the state of the first's last second. */
@@ -86,6 +95,33 @@ describe.skipIf(!access.available)("a sync on a node of a real cluster", () => {
               () => Effect.promise(() => restartKubelet({ evictionPressureTransitionPeriod: "1s" }))
             )
             yield* wentOn(id, jobId, folder, "The node was low on resource: memory")
+          }),
+        240_000
+      )
+
+      it.effect(
+        "fails for good where it fills more of the node's disk than its limit, and names the limit",
+        () =>
+          Effect.gen(function* () {
+            const { api, limits } = yield* cluster
+            const limit = {
+              metadata: { name: "disk" },
+              spec: { limits: [{ type: "Container", default: { "ephemeral-storage": "16Mi" } }] }
+            }
+            yield* Effect.acquireUseRelease(
+              Effect.promise(() => api.call("POST", limits, limit)),
+              () =>
+                Effect.gen(function* () {
+                  const config = { scenario: "fill-disk" }
+                  const jobId = yield* insertProbeJob({ source: config, destination: config })
+                  const id = uniqueId(`sync-123-${jobId}`)
+                  yield* start("RunSyncWorkflow", id, requested(jobId, id))
+                  const run = yield* ended(id)
+                  failedAs(run, "StorageLimit", "16Mi")
+                  assert.notInclude(run.history, "TIMER_FIRED")
+                }),
+              () => Effect.promise(() => api.call("DELETE", `${limits}/disk`))
+            )
           }),
         240_000
       )

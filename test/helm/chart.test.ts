@@ -114,8 +114,12 @@ describe.skipIf(helmProgram === undefined)("the chart", () => {
       .filter((file) => file.endsWith(".ts"))
       .map((file) => read(path.join("src", file)))
       .join("\n")
-    const own = [...sources.matchAll(/Metric\.\w+\(\s*"(\w+)"/g)].map(([, name]) => `olake_worker_${name}`)
-    const documented = [...read("README.md").matchAll(/`(temporal_[a-z_]+)`/g)].map(([, name]) => name ?? "")
+    const own = [...sources.matchAll(/(?:Metric\.\w+|callSeconds)\(\s*"(\w+)"/g)].map(
+      ([, name]) => `olake_worker_${name}`
+    )
+    const documented = [...read("docs/metrics.md").matchAll(/`(temporal_[a-z_]+)`/g)].map(
+      ([, name]) => name ?? ""
+    )
     const known = new Set([...own, ...documented])
     assert.isAbove(names.size, 8)
     assert.deepStrictEqual(

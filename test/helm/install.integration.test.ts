@@ -163,7 +163,7 @@ describe.skipIf(!access.available || helmProgram === undefined)("the chart on a 
           const rules = JSON.stringify(render(everything).filter(({ kind }) => kind === "PrometheusRule"))
           const asked = new Set(`${dashboard}${rules}`.match(/\b(?:olake_worker|temporal)_[a-z0-9_]+/g))
           // Shown only once something went wrong.
-          const troubles = /_failed_total$|_reconnects_total$/
+          const troubles = /_failed_total$|_reconnects_total$|_attempt_failures_total$/
           assert.deepStrictEqual(
             [...asked].filter(
               (name) => !troubles.test(name) && !shown.includes(`${name}{`) && !shown.includes(`${name} `)

@@ -73,6 +73,15 @@ const rows: ReadonlyArray<readonly [string, PodBuilder, string, Partial<PodStatu
     aPod().phase("Failed", "Evicted", `Usage of EmptyDir volume "d" exceeds the limit "5Mi".`),
     "19 StorageLimit"
   ],
+  [
+    "own disk limit of one container",
+    aPod().phase(
+      "Failed",
+      "Evicted",
+      `Container connector exceeded its local ephemeral storage limit "5Mi".`
+    ),
+    "19 StorageLimit"
+  ],
   ["evicting", aPod().running().disrupted("EvictionByEvictionAPI"), "21 stopping > Evicted"],
   [
     "node shut down",

@@ -154,7 +154,10 @@ describe("a sync", () => {
     withWorker({}, async (calls) => {
       assert.deepStrictEqual(await execute("RunSyncWorkflow", 7), { n: 1 })
       const id = `"JobID":7,"WorkflowID":"w-${count}"`
-      assert.deepStrictEqual(calls, [`SyncActivity {${id}}`, `PostSyncActivity {${id},"Began":true}`])
+      assert.deepStrictEqual(calls, [
+        `SyncActivity {${id}}`,
+        `PostSyncActivity {${id},"Began":true,"outcome":"completed"}`
+      ])
     }))
 
   it("saves its state after a failure too, and still fails as itself", () =>

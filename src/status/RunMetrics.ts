@@ -1,0 +1,90 @@
+/** What becomes of the runs here, as numbers for Prometheus; told by the registry, run by run. */
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import { isLongRunning } from "../olake/Job.ts"
+import type { Run } from "./Run.ts"
+
+const runs = Metric.counter("runs_total", {
+  description:
+    "Runs that have ended, by operation and outcome: Completed, Cancelled, or the class of the failure",
+  incremental: true
+})
+
+const attempts = Metric.counter("attempt_failures_total", {
+  description: "Attempts that failed and are made again, by operation and class of the failure",
+  incremental: true
+})
+
+const MINUTE = 60
+const DAY = 24 * 60 * MINUTE
+
+const phaseSeconds = Metric.histogram("run_phase_seconds", {
+  description: "Seconds that a run was in a phase, by operation and phase",
+  boundaries: Metric.boundariesFromIterable([
+    0.1,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    30,
+    MINUTE,
+    5 * MINUTE,
+    30 * MINUTE,
+    2 * 60 * MINUTE,
+    8 * 60 * MINUTE,
+    DAY,
+    7 * DAY,
+    30 * DAY
+  ])
+})
+
+const active = Metric.gauge("runs_active", {
+  description: "Runs that this worker is at work on, by operation and phase"
+})
+
+const UNKNOWN = "Unknown"
+
+/** How the run ended for good; nothing where something of it follows, here or elsewhere. */
+export const outcomeOf = ({ state, phase, operation, failure }: Run): string | undefined => {
+  // A writer's end is told by what saves its state, but for a request that was refused before.
+  const isOver = !isLongRunning(operation) || phase === "saving" || failure?.type === "InvalidRequest"
+  if (!isOver) return undefined
+  if (state === "succeeded") return "Completed"
+  if (state === "cancelled") return "Cancelled"
+  if (state === "failed") return failure?.type ?? UNKNOWN
+  return state === "ended" ? UNKNOWN : undefined
+}
+
+/** Of one run that changes; `before` is nothing where it is new here. */
+export const changed = (before: Run | undefined, after: Run, now: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { operation } = after
+    const told: Array<Effect.Effect<void>> = []
+    const isNowElsewhere = before?.state !== after.state || before.phase !== after.phase
+    const count = (run: Run, by: 1 | -1) =>
+      Metric.modify(Metric.withAttributes(active, { operation: run.operation, phase: run.phase }), by)
+
+    if (isNowElsewhere && before?.state === "active") {
+      told.push(count(before, -1))
+      // The connector's own beginning, where another worker has seen it.
+      const since = before.phase === "running" ? (before.startedAt ?? before.phaseSince) : before.phaseSince
+      const seconds = Math.max(0, now - since) / 1_000
+      // One that is left for another worker goes on in its phase.
+      if (after.state !== "left")
+        told.push(
+          Metric.update(Metric.withAttributes(phaseSeconds, { operation, phase: before.phase }), seconds)
+        )
+    }
+    if (isNowElsewhere && after.state === "active") told.push(count(after, 1))
+    if (after.endedAt !== undefined && before?.endedAt === undefined) {
+      const outcome = outcomeOf(after)
+      if (outcome !== undefined)
+        told.push(Metric.update(Metric.withAttributes(runs, { operation, outcome }), 1))
+      else if (after.state === "retrying") {
+        const failure = after.failure?.type ?? UNKNOWN
+        told.push(Metric.update(Metric.withAttributes(attempts, { operation, failure }), 1))
+      }
+    }
+    return Effect.all(told, { discard: true })
+  })
