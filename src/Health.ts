@@ -7,6 +7,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { createServer } from "node:http"
 import { WorkerConfig } from "./Config.ts"
@@ -17,6 +18,7 @@ import { TemporalClient } from "./temporal/TemporalClient.ts"
 import { TemporalRuntime } from "./temporal/TemporalRuntime.ts"
 import { processMetrics } from "./Process.ts"
 import * as StatusRoutes from "./status/StatusRoutes.ts"
+import { isTraced } from "./Tracing.ts"
 import { Worker } from "./Worker.ts"
 
 const ok = (good: string, bad: string) => (value: boolean) => (value ? good : bad)
@@ -72,10 +74,23 @@ const watchHealthy = Metric.gauge("pod_watch_healthy", {
   description: "1 while the API server has been heard from in the last 5 minutes"
 })
 
+/** Brings up to date what is not counted where it happens. */
+const refresh = Effect.gen(function* () {
+  const { healthy } = yield* PodWatch
+  yield* Metric.update(watchHealthy, (yield* healthy) ? 1 : 0)
+  yield* processMetrics
+})
+
+/** For an exporter, which asks nobody. */
+const refreshing = Layer.effectDiscard(
+  Effect.flatMap(isTraced, (exports) =>
+    exports ? Effect.forkScoped(Effect.repeat(refresh, Schedule.spaced("30 seconds"))) : Effect.void
+  )
+)
+
 const metrics = Effect.gen(function* () {
   const runtime = yield* TemporalRuntime
-  yield* Metric.update(watchHealthy, (yield* (yield* PodWatch).healthy) ? 1 : 0)
-  yield* processMetrics
+  yield* refresh
   const own = yield* PrometheusMetrics.format({ prefix: "olake_worker" })
   return HttpServerResponse.text(`${own}\n${yield* runtime.metrics}`, {
     contentType: "text/plain; version=0.0.4; charset=utf-8"
@@ -116,5 +131,6 @@ const server = Layer.unwrap(
 )
 
 export const layer = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
-  Layer.provide(server)
+  Layer.provide(server),
+  Layer.merge(refreshing)
 )

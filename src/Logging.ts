@@ -11,6 +11,7 @@ import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import { WorkerConfig } from "./Config.ts"
+import { isTraced } from "./Tracing.ts"
 
 const LEVELS: Readonly<Record<string, LogLevel.LogLevel>> = {
   trace: "Trace",
@@ -97,6 +98,9 @@ const toEntry = (options: Logger.Options<unknown>, masked: Mask, withStack: bool
   const parts = Array.isArray(options.message) ? options.message : [options.message]
   const annotations = printable(masked, options.fiber.getRef(References.CurrentLogAnnotations))
   const fields: Record<string, unknown> = Predicate.isObject(annotations) ? { ...annotations } : {}
+  const { span } = options.fiber.cache
+  if (span !== undefined && options.fiber.getRef(isTraced))
+    Object.assign(fields, { trace_id: span.traceId, span_id: span.spanId })
   const texts: Array<string> = []
   const errors: Array<string> = []
   for (const part of parts) {

@@ -15,6 +15,7 @@ import { doctor, ProblemsFound } from "./doctor/Command.ts"
 import * as Health from "./Health.ts"
 import * as Logging from "./Logging.ts"
 import { jobs } from "./status/JobsCommand.ts"
+import * as Telemetry from "./telemetry/Telemetry.ts"
 import { version } from "./Version.ts"
 import { Worker } from "./Worker.ts"
 
@@ -31,6 +32,7 @@ const work = Effect.gen(function* () {
   Effect.provide(
     Health.layer.pipe(
       Layer.provideMerge(Worker.layerFromEnv),
+      Layer.provideMerge(Telemetry.layer),
       Layer.provideMerge(Logging.layer.pipe(Layer.provideMerge(WorkerConfig.layerFromEnv)))
     )
   )

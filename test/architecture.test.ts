@@ -27,11 +27,11 @@ const roomOf = (file: string): string =>
   file.includes("/") ? (file.split("/")[0] ?? "") : file.replace(/\.ts$/, "")
 
 const edges = ["database", "storage", "kubernetes", "temporal", "notification"]
-const base = ["Config", "config", "Logging", "Metrics"]
+const base = ["Config", "config", "Logging", "Metrics", "Tracing"]
 
 /** What a room may import values from, besides itself. Types may come from anywhere to the right as well. */
 const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
-  main: ["Worker", "Health", "doctor", "status", "Version", ...base],
+  main: ["Worker", "Health", "telemetry", "doctor", "status", "Version", ...base],
   index: ["Worker", "Health", "activity", "olake", "status", ...edges, ...base],
   Worker: ["activity", "status", ...edges, ...base],
   Health: ["Worker", "Process", "status", ...edges, ...base],
@@ -45,10 +45,12 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   notification: ["olake", ...base],
   workflow: [],
   olake: [...base],
-  Logging: ["Config", "config"],
+  Logging: ["Config", "config", "Tracing"],
   Config: ["config"],
   config: [],
   Metrics: [],
+  Tracing: [],
+  telemetry: ["Version", ...base],
   Process: ["Version"],
   Version: []
 }

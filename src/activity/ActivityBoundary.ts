@@ -20,6 +20,7 @@ import type { RunIdentity } from "../olake/Job.ts"
 import { type Ending, heartbeatOf } from "../status/Run.ts"
 import type { RunEntry, RunRegistry } from "../status/RunRegistry.ts"
 import type { SharedStorage } from "../storage/SharedStorage.ts"
+import { runSpan } from "../Tracing.ts"
 import { Drain } from "./Drain.ts"
 import type { Role } from "./Subject.ts"
 import * as Tracking from "./Tracking.ts"
@@ -229,6 +230,10 @@ export const make = <I, RD, A, E extends ActivityError, R>(
       ).pipe(
         Effect.onError((cause) => report(type, cause)),
         logDirectory === undefined ? identity : keepingLog(logDirectory),
+        Effect.withSpan(type, {
+          parent: runSpan(run.run),
+          attributes: { "temporal.workflow_id": run.run.workflowId, "temporal.attempt": run.attempt }
+        }),
         Effect.annotateLogs({
           workflowId: run.run.workflowId,
           runId: run.run.runId,

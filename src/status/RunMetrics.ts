@@ -1,7 +1,8 @@
-/** What becomes of the runs here, as numbers for Prometheus; told by the registry, run by run. */
+/** What becomes of the runs here, as numbers for Prometheus and as spans of their traces; told by the registry. */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import { isLongRunning } from "../olake/Job.ts"
+import { told } from "../Tracing.ts"
 import type { Run } from "./Run.ts"
 
 const runs = Metric.counter("runs_total", {
@@ -56,35 +57,43 @@ export const outcomeOf = ({ state, phase, operation, failure }: Run): string | u
   return state === "ended" ? UNKNOWN : undefined
 }
 
+const attributesOf = ({ operation, jobId, pod, node }: Run) => ({
+  "olake.operation": operation,
+  "olake.job_id": jobId,
+  ...(pod === undefined ? {} : { "k8s.pod.name": pod }),
+  ...(node === undefined ? {} : { "k8s.node.name": node })
+})
+
 /** Of one run that changes; `before` is nothing where it is new here. */
 export const changed = (before: Run | undefined, after: Run, now: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { operation } = after
-    const told: Array<Effect.Effect<void>> = []
+    const all: Array<Effect.Effect<void>> = []
     const isNowElsewhere = before?.state !== after.state || before.phase !== after.phase
     const count = (run: Run, by: 1 | -1) =>
       Metric.modify(Metric.withAttributes(active, { operation: run.operation, phase: run.phase }), by)
 
     if (isNowElsewhere && before?.state === "active") {
-      told.push(count(before, -1))
+      all.push(count(before, -1))
       // The connector's own beginning, where another worker has seen it.
       const since = before.phase === "running" ? (before.startedAt ?? before.phaseSince) : before.phaseSince
       const seconds = Math.max(0, now - since) / 1_000
+      all.push(told(before.phase, { from: since, to: now }, attributesOf(before)))
       // One that is left for another worker goes on in its phase.
       if (after.state !== "left")
-        told.push(
+        all.push(
           Metric.update(Metric.withAttributes(phaseSeconds, { operation, phase: before.phase }), seconds)
         )
     }
-    if (isNowElsewhere && after.state === "active") told.push(count(after, 1))
+    if (isNowElsewhere && after.state === "active") all.push(count(after, 1))
     if (after.endedAt !== undefined && before?.endedAt === undefined) {
       const outcome = outcomeOf(after)
       if (outcome !== undefined)
-        told.push(Metric.update(Metric.withAttributes(runs, { operation, outcome }), 1))
+        all.push(Metric.update(Metric.withAttributes(runs, { operation, outcome }), 1))
       else if (after.state === "retrying") {
         const failure = after.failure?.type ?? UNKNOWN
-        told.push(Metric.update(Metric.withAttributes(attempts, { operation, failure }), 1))
+        all.push(Metric.update(Metric.withAttributes(attempts, { operation, failure }), 1))
       }
     }
-    return Effect.all(told, { discard: true })
+    return Effect.all(all, { discard: true })
   })
