@@ -4,9 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
+import * as path from "node:path"
+import { vi } from "vitest"
 import * as ApiTransport from "../../src/kubernetes/ApiTransport.ts"
-import { eventually } from "../dev/support.ts"
+import { eventually, temporaryFolder } from "../dev/support.ts"
 import { type Answer, json, scriptedApi, type ScriptedApi } from "../support/ScriptedApi.ts"
 
 const recorded = (name: string) =>
@@ -197,5 +199,36 @@ describe("an answer line by line", () => {
         assert.strictEqual(error.detail, "too old")
         yield* closed(api)
       })
+  )
+})
+
+describe("a token that a kubelet rotates", () => {
+  it.live("is read anew from its file within a minute", () =>
+    Effect.gen(function* () {
+      const api = yield* scriptedApi((_, response) => json(response, 200, {}))
+      const folder = yield* temporaryFolder
+      const tokenFile = path.join(folder, "token")
+      const outside = new KubeConfig()
+      outside.loadFromFile(api.kubeconfigPath)
+      // As `loadFromCluster` makes it of a Pod's files.
+      const kubeConfig = new KubeConfig()
+      kubeConfig.loadFromOptions({
+        clusters: outside.clusters,
+        users: [{ name: "inClusterUser", authProvider: { name: "tokenFile", config: { tokenFile } } }],
+        contexts: [{ name: "in", cluster: outside.clusters[0]?.name, user: "inClusterUser" }],
+        currentContext: "in"
+      })
+      const transport = ApiTransport.make(kubeConfig, "test")
+      yield* Effect.acquireRelease(
+        Effect.sync(() => vi.useFakeTimers({ toFake: ["Date"] })),
+        () => Effect.sync(() => vi.useRealTimers())
+      )
+      for (const token of ["first", "second"]) {
+        writeFileSync(tokenFile, token)
+        yield* transport.text(get)
+        assert.strictEqual(api.asked.at(-1)?.headers.authorization, `Bearer ${token}`)
+        vi.setSystemTime(Date.now() + 61_000)
+      }
+    }).pipe(Effect.scoped)
   )
 })

@@ -9,6 +9,7 @@ export interface Asked {
   readonly method: string
   readonly url: string
   readonly body: string
+  readonly headers: http.IncomingHttpHeaders
 }
 
 export interface ScriptedApi {
@@ -39,7 +40,8 @@ export const scriptedApi = (answer: Answer) =>
       let body = ""
       request.setEncoding("utf8").on("data", (text: string) => (body += text))
       request.on("end", () => {
-        const call = { method: request.method ?? "", url: request.url ?? "", body }
+        const { method = "", url = "", headers } = request
+        const call = { method, url, body, headers }
         asked.push(call)
         answer(call, response, asked.length)
       })
@@ -103,15 +105,17 @@ export interface ScriptedPods {
 export const scriptedPods = (): ScriptedPods => {
   const watches = new Set<http.ServerResponse>()
   const calls: Array<Asked> = []
+  /** What happened before anybody watched: a server tells it to a watch that begins at an older version. */
+  const early: Array<string> = []
   const self: ScriptedPods = {
     pods: [],
     version: 10,
     instead: () => false,
     watched: [],
     send: (...frames) => {
-      for (const watch of watches)
-        for (const frame of frames)
-          watch.write(`${typeof frame === "string" ? frame : JSON.stringify(frame)}\n`)
+      const lines = frames.map((frame) => `${typeof frame === "string" ? frame : JSON.stringify(frame)}\n`)
+      if (watches.size === 0) early.push(...lines)
+      for (const watch of watches) for (const line of lines) watch.write(line)
     },
     sendBytes: (bytes) => {
       for (const watch of watches) watch.write(bytes)
@@ -134,6 +138,7 @@ export const scriptedPods = (): ScriptedPods => {
       if (searchParams.has("watch")) {
         response.writeHead(200).flushHeaders()
         watches.add(response)
+        for (const line of early.splice(0)) response.write(line)
         response.once("close", () => watches.delete(response))
       } else if (asked.method === "POST" && pathname.endsWith("/pods")) {
         json(response, 201, self.pods[self.pods.push(createdFrom(asked, (self.version += 1))) - 1])
