@@ -22,7 +22,9 @@ export const begin = (
     const registry = yield* RunRegistry
     const subject = subjectOf(role, wire, run.workflowId)
     const { workflowId, runId } = run
-    if (role.does === "works" && attempt === 1) yield* tellRoot(run, subject, scheduledAt)
+    // Another Pod of the same run is a new activity.
+    const isKnown = (yield* registry.runs).some((it) => it.workflowId === workflowId && it.runId === runId)
+    if (role.does === "works" && attempt === 1 && !isKnown) yield* tellRoot(run, subject, scheduledAt)
     return yield* registry.begin(
       { workflowId, runId, attempt, askedAt: scheduledAt, ...subject },
       role.does === "saves" ? "saving" : hasTurn ? "preparing" : "waiting"
