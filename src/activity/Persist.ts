@@ -2,10 +2,14 @@
  * `PostSyncActivity`: ends the sync's Pod and, once nothing can write any more, saves the connector's state.
  * It runs after success, failure and cancel alike, and may be repeated.
  */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { WorkerConfig } from "../Config.ts"
 import { Jobs } from "../database/Jobs.ts"
 import type { DatabaseError } from "../database/Query.ts"
 import { PodRunner } from "../kubernetes/PodRunner.ts"
@@ -14,20 +18,36 @@ import { SyncTelemetry } from "../notification/SyncTelemetry.ts"
 import type { PersistParams } from "../olake/ActivityParams.ts"
 import { PRIVATE_FILES } from "../olake/Connector.ts"
 import { type ClearEnded, jobIdOf, type SyncEnded } from "../olake/ExecutionRequest.ts"
+import type { RunIdentity } from "../olake/Job.ts"
 import { hasFinished } from "../olake/ExitMarker.ts"
 import { ofSync, STATE_FILE } from "../olake/Workdir.ts"
 import type { JsonFile } from "../storage/JsonFile.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
+import { TemporalClient } from "../temporal/TemporalClient.ts"
 import type { ActivityRun } from "./ActivityBoundary.ts"
 import { LARGEST_RESULT } from "./ResultSize.ts"
+import { saveLeft } from "./Rescue.ts"
 import { exitMarker, markerIfReadable, requireOwn } from "./WriterRun.ts"
 
 /** The state cannot be saved now; worth waiting for, whatever the reason. */
 export class StateUnsaved extends Schema.TaggedError<StateUnsaved>()("StateUnsaved", {
+  problem: Schema.String,
+  /** How long it is tried, where that is not for ever. */
+  limit: Schema.optionalKey(Schema.String)
+}) {
+  override get message(): string {
+    const until = this.limit === undefined ? "until it works" : `for ${this.limit}`
+    return `The sync's state is not saved yet, and stays in the run's directory. ${this.problem} It is tried again ${until}.`
+  }
+  readonly isRetryable = true
+}
+
+/** Nobody but the run may have these: it does not end before they are gone. */
+export class ConfigsLeft extends Schema.TaggedError<ConfigsLeft>()("ConfigsLeft", {
   problem: Schema.String
 }) {
   override get message(): string {
-    return `The sync's state is not saved yet, and stays in the run's directory. ${this.problem} It is tried again until it works.`
+    return `The run's configs in clear text are not removed yet; what it had reached is saved. ${this.problem} It is tried again until it works.`
   }
   readonly isRetryable = true
 }
@@ -66,15 +86,30 @@ const refused = (jobId: number, error: DatabaseError): Effect.Effect<never, Inva
     ? Effect.fail(new InvalidState({ jobId, problem: error.message }))
     : untilItWorks(error)
 
+/** For a run that may have no directory: how long an empty volume is taken for one that is not mounted. */
+const MOUNT_LIMIT = "1 hour"
+
+/** Fails where the run's directory must be there, or may be once the volume is mounted again. */
+const requireMount = Effect.fnUntraced(function* (directory: string, began: boolean, scheduledAt: number) {
+  const storage = yield* SharedStorage
+  const root = (yield* WorkerConfig).storage.path
+  const missing = `The run's directory ${root}/${directory} is not there; is the volume mounted?`
+  if (began) return yield* new StateUnsaved({ problem: missing })
+  if (yield* storage.isInUse) return
+  const waited = (yield* Clock.currentTimeMillis) - scheduledAt
+  if (waited < Duration.toMillis(MOUNT_LIMIT)) {
+    return yield* new StateUnsaved({ problem: missing, limit: MOUNT_LIMIT })
+  }
+  yield* Effect.logWarning(`${missing} It was waited for for ${MOUNT_LIMIT}: no state was saved`)
+})
+
 /** The state that the connector has left; none where it wrote nothing. */
 const leftState = Effect.fnUntraced(
-  function* (jobId: number, directory: string, began: boolean) {
+  function* (jobId: number, directory: string, began: boolean, scheduledAt: number) {
     const storage = yield* SharedStorage
     if (!(yield* storage.hasDirectory(directory))) {
-      if (!began) return Option.none<JsonFile>()
-      return yield* new StateUnsaved({
-        problem: `The run's directory ${directory} is not on the shared storage; is it mounted?`
-      })
+      yield* requireMount(directory, began, scheduledAt)
+      return Option.none<JsonFile>()
     }
     const state = yield* storage
       .readJson(directory, STATE_FILE)
@@ -119,18 +154,53 @@ const saves = Metric.counter("state_saves_total", {
 })
 const savedAs = (result: string) => Metric.update(Metric.withAttributes(saves, { result }), 1)
 
+/** People may write to the row between our look and our write, but not that often. */
+const LOOKS = 5
+
+/**
+ * Whether the state is in the row now. A run that was terminated may still be at work here while the job's next one ends:
+ * the row's version is looked at first and Temporal asked after it, so that an open run has nothing newer to overwrite.
+ */
+const write = Effect.fnUntraced(
+  function* ({ jobId, activates }: Ending, { workflowId, runId }: RunIdentity, state: string) {
+    const jobs = yield* Jobs
+    const temporal = yield* TemporalClient
+    for (let look = 0; look < LOOKS; look++) {
+      const version = yield* jobs.versionOf(jobId)
+      if (version === undefined) {
+        yield* Effect.logWarning(`job ${jobId} is no longer in the database: its state was not saved`)
+        return false
+      }
+      if ((yield* temporal.lookAt(workflowId, runId)).state !== "open") {
+        const saved = yield* saveLeft(jobId, workflowId)
+        if (!saved)
+          yield* Effect.logWarning(
+            `the run is over and somebody has written to job ${jobId} since it began: its state was not saved, and stays in ${ofSync(workflowId)}/${STATE_FILE}`
+          )
+        return saved
+      }
+      if (yield* jobs.saveState(jobId, state, { activates, version })) return true
+    }
+    return yield* new StateUnsaved({ problem: `Others write to the row of job ${jobId} all the time.` })
+  },
+  (effect, { jobId }) =>
+    effect.pipe(
+      Effect.catchTags({
+        DatabaseError: (error) => refused(jobId, error),
+        StorageError: untilItWorks,
+        TemporalUnavailable: untilItWorks,
+        InvalidFile: ({ message }) => Effect.fail(new InvalidState({ jobId, problem: message }))
+      })
+    )
+)
+
 /** Saves what a writer, whose Pod is gone, has left. */
 const saveState = Effect.fnUntraced(
-  function* ({ jobId, began, activates }: Ending, { run }: ActivityRun) {
-    const jobs = yield* Jobs
-    const state = yield* leftState(jobId, ofSync(run.workflowId), began)
+  function* (ending: Ending, { run, scheduledAt }: ActivityRun) {
+    const state = yield* leftState(ending.jobId, ofSync(run.workflowId), ending.began, scheduledAt)
     if (Option.isNone(state)) return { saved: false, state: {} }
-    const saved = yield* jobs
-      .saveState(jobId, state.value.text, { activates })
-      .pipe(Effect.catchTag("DatabaseError", (error) => refused(jobId, error)))
-    yield* saved
-      ? Effect.logInfo("state saved")
-      : Effect.logWarning(`job ${jobId} is no longer in the database: its state was not saved`)
+    const saved = yield* write(ending, run, state.value.text)
+    if (saved) yield* Effect.logInfo("state saved")
     const fits = Buffer.byteLength(state.value.text) <= LARGEST_RESULT
     return { saved, state: fits ? state.value.value : {} }
   },
@@ -156,9 +226,10 @@ export const endRequest = Effect.fnUntraced(function* (
   const directory = ofSync(workflowId)
   const ending = { operation, jobId, began, activates: false }
   const finished = yield* endPod(ending, activity)
-  // Before the state, which may be none: these must not stay.
-  yield* storage.remove(directory, PRIVATE_FILES).pipe(Effect.catchTag("StorageError", untilItWorks))
+  // Before the state, which may be none: these must not stay. But a volume that is read-only holds up no state.
+  const removal = yield* Effect.result(storage.remove(directory, PRIVATE_FILES))
   const { saved } = yield* saveState(ending, activity)
+  if (Result.isFailure(removal)) return yield* new ConfigsLeft({ problem: removal.failure.message })
   return { finished, saved, state: {}, response: `${directory}/${STATE_FILE}` } satisfies Persisted
 })
 

@@ -40,16 +40,20 @@ const leftBy = Effect.fnUntraced(function* (jobId: number, workflowId: string) {
   return state === undefined ? undefined : { state: state.text, rowVersion }
 })
 
+/** Saves what a run that is over has left, where nobody has written to the job's row since it began; whether it did. */
+export const saveLeft = Effect.fnUntraced(function* (jobId: number, workflowId: string) {
+  const left = yield* leftBy(jobId, workflowId)
+  if (left === undefined) return false
+  const jobs = yield* Jobs
+  return yield* jobs.saveState(jobId, left.state, { activates: false, version: left.rowVersion })
+})
+
 /** @param pod of a writer, proved gone; its run is closed. Never fails: the run that follows begins where the row stands. */
 export const rescue = Effect.fn("activity.rescue")(function* ({ annotations, labels }: PodView) {
-  const jobs = yield* Jobs
   const workflowId = annotations[WORKFLOW_ID_ANNOTATION]
   const jobId = Number(labels[JOB_ID_LABEL])
   if (workflowId === undefined || !isLongRunning(labels[OPERATION_LABEL] ?? "")) return
-  yield* leftBy(jobId, workflowId).pipe(
-    Effect.flatMap((left) =>
-      left === undefined ? Effect.succeed(false) : jobs.advanceState(jobId, left.state, left.rowVersion)
-    ),
+  yield* saveLeft(jobId, workflowId).pipe(
     Effect.retry({ schedule: again, while: mayPass }),
     Effect.timeout(LIMIT),
     Effect.flatMap((saved) =>

@@ -58,20 +58,16 @@ export class Jobs extends Context.Service<
     readonly read: (jobId: number) => Effect.Effect<JobRow, JobNotFound | IncompleteJob | DatabaseError>
     /** What people know a job by; undefined where it is no longer there. */
     readonly summary: (jobId: number) => Effect.Effect<JobSummary | undefined, DatabaseError>
+    /** The version that the job's row has now; undefined where it is no longer there. */
+    readonly versionOf: (jobId: number) => Effect.Effect<string | undefined, DatabaseError>
     /**
-     * Saves JSON text as it is. False where the job is no longer there.
+     * Saves JSON text as it is, where nobody has written to the row since it had that version; whether it did.
      * `activates`: whether the job counts as active from now on, as the first contract has it.
      */
     readonly saveState: (
       jobId: number,
       state: string,
-      options: { readonly activates: boolean }
-    ) => Effect.Effect<boolean, DatabaseError>
-    /** Saves it where nobody has written to the row since it had that version; whether it did. */
-    readonly advanceState: (
-      jobId: number,
-      state: string,
-      version: string
+      options: { readonly activates: boolean; readonly version: string }
     ) => Effect.Effect<boolean, DatabaseError>
   }
 >()("olake-worker/database/Jobs") {
@@ -112,31 +108,29 @@ export class Jobs extends Context.Service<
         return rows[0]
       })
 
+      const versionOf = Effect.fn("Jobs.versionOf")(function* (jobId: number) {
+        const rows = yield* query(
+          `look at job ${jobId}`,
+          sql<Pick<JobRow, "version">>`SELECT xmin::text AS version FROM ${job} WHERE id = ${jobId}`
+        )
+        return rows[0]?.version
+      })
+
       const saveState = Effect.fn("Jobs.saveState")(function* (
         jobId: number,
         state: string,
-        { activates }: { readonly activates: boolean }
+        { activates, version }: { readonly activates: boolean; readonly version: string }
       ) {
         const updated = yield* query(
           `save the state of job ${jobId}`,
-          sql`UPDATE ${job} SET state = ${state}::jsonb, active = (active OR ${activates}), updated_at = NOW() WHERE id = ${jobId} RETURNING 1`
+          sql`
+            UPDATE ${job} SET state = ${state}::jsonb, active = (active OR ${activates}), updated_at = NOW()
+            WHERE id = ${jobId} AND xmin::text = ${version} RETURNING 1`
         )
         return updated.length > 0
       })
 
-      const advanceState = Effect.fn("Jobs.advanceState")(function* (
-        jobId: number,
-        state: string,
-        version: string
-      ) {
-        const updated = yield* query(
-          `advance the state of job ${jobId}`,
-          sql`UPDATE ${job} SET state = ${state}::jsonb, updated_at = NOW() WHERE id = ${jobId} AND xmin::text = ${version} RETURNING 1`
-        )
-        return updated.length > 0
-      })
-
-      return Jobs.of({ read, summary, saveState, advanceState })
+      return Jobs.of({ read, summary, versionOf, saveState })
     })
   )
 }

@@ -18,9 +18,20 @@ export class DatabaseError extends Schema.TaggedError<DatabaseError>()("Database
   isRetryable: Schema.Boolean
 }) {
   override get message(): string {
-    const remedy = this.code === UNDEFINED_TABLE ? ". Is RUN_MODE the same as the UI's?" : ""
-    return `Postgres: cannot ${this.operation}: ${this.reason}: ${this.detail}${remedy}`
+    const remedy = REMEDIES[this.code] ?? REMEDIES[this.code.slice(0, 2)]
+    return `Postgres: cannot ${this.operation}: ${this.reason}: ${this.detail}${remedy === undefined ? "" : `. ${remedy}`}`
   }
+}
+
+/** By SQLSTATE, or by its class. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  [UNDEFINED_TABLE]: "Is RUN_MODE the same as the UI's?",
+  "25006": "The server takes no writes, as a standby: DB_HOST must be the primary.",
+  "53100": "Free space on Postgres' disk.",
+  "53300": "Free connections, raise Postgres' max_connections, or lower DB_MAX_OPEN_CONNS.",
+  "42501": "Grant DB_USER the rights on OLake's tables.",
+  "28": "Check DB_USER and DB_PASSWORD.",
+  "3D": "Check DB_NAME."
 }
 
 /**

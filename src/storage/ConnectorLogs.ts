@@ -9,7 +9,7 @@ import { type Files, noneIfMissing } from "./Files.ts"
 /** Of a log no more than its end is read, in bytes. */
 const LOG_TAIL = 256 * 1024
 
-export const make = ({ fs, inside, attempt, realPathInside }: Files) =>
+export const make = ({ fs, inside, attempt, plainFile }: Files) =>
   Effect.fn("SharedStorage.connectorLog")(function* (directory: string, since?: number, most = LOG_TAIL) {
     const logs = inside(directory, "logs")
     const runs = yield* attempt("list", logs, fs.readDirectory(logs)).pipe(
@@ -24,7 +24,7 @@ export const make = ({ fs, inside, attempt, realPathInside }: Files) =>
       .at(-1)
     if (newest === undefined) return Option.none<string>()
     const target = path.join(logs, newest, "olake.log")
-    return yield* realPathInside(directory, target).pipe(
+    return yield* plainFile(directory, target).pipe(
       Effect.flatMap((real) => attempt("read", target, readTail(fs, real, most))),
       noneIfMissing,
       Effect.catchTag("InvalidFile", () => Effect.succeed(Option.none<string>()))

@@ -93,10 +93,18 @@ export const make = Effect.gen(function* () {
       return real
     })
 
+  /** The same of a file that answers: to open a pipe would wait for its other end. */
+  const plainFile = Effect.fnUntraced(function* (directory: string, target: string) {
+    const real = yield* realPathInside(directory, target)
+    const { type } = yield* attempt("read", target, fs.stat(real))
+    if (type !== "File") return yield* new InvalidFile({ path: target, problem: "is no plain file" })
+    return real
+  })
+
   /** None where the file is not there. */
   const read = (directory: string, file: string) => {
     const target = inside(directory, file)
-    return realPathInside(directory, target).pipe(
+    return plainFile(directory, target).pipe(
       Effect.flatMap((real) => attempt("read", target, fs.readFileString(real))),
       noneIfMissing
     )
@@ -116,7 +124,7 @@ export const make = Effect.gen(function* () {
     (effect) => Effect.map(noneIfMissing(effect), Option.flatten)
   )
 
-  return { fs, root, inside, attempt, writeWhole, makeDirectory, realPathInside, read, glance }
+  return { fs, root, inside, attempt, writeWhole, makeDirectory, realPathInside, plainFile, read, glance }
 })
 
 export type Files = Effect.Success<typeof make>

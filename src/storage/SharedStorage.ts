@@ -49,6 +49,8 @@ export class SharedStorage extends Context.Service<
     /** Whether the file is there, valid, and the connector's own: not what `prepare` has put there. */
     readonly isConnectors: (directory: string, file: string) => Effect.Effect<boolean, StorageError>
     readonly hasDirectory: (directory: string) => Effect.Effect<boolean, StorageError>
+    /** Whether anybody has put anything there: a missing or empty root may be a mount that is away. */
+    readonly isInUse: Effect.Effect<boolean, StorageError>
     /** What a small file of at most `most` bytes holds at this moment. */
     readonly glance: (
       directory: string,
@@ -82,7 +84,7 @@ export class SharedStorage extends Context.Service<
     Effect.gen(function* () {
       const { kubernetes, jobs } = yield* WorkerConfig
       const files = yield* Files.make
-      const { fs, inside, attempt, writeWhole, makeDirectory } = files
+      const { fs, root, inside, attempt, writeWhole, makeDirectory } = files
       const privateMode = isReadByConnector(jobs.podSecurityContext) ? PRIVATE_MODE : Files.OPEN_MODE
 
       const prepare = Effect.fn("SharedStorage.prepare")(function* (
@@ -113,8 +115,9 @@ export class SharedStorage extends Context.Service<
             Effect.catchTag("InvalidFile", () => Effect.succeed(Option.none<JsonFile>()))
           )
           if (Option.isNone(found)) return false
-          const mark = markOf(inside(directory, file))
-          const written = yield* attempt("read", mark, fs.readFileString(mark)).pipe(Files.noneIfMissing)
+          const written = yield* files
+            .read(directory, markOf(file))
+            .pipe(Effect.catchTag("InvalidFile", () => Effect.succeed(Option.none<string>())))
           return Option.getOrUndefined(written) !== sha256(found.value.text)
         })
 
@@ -122,6 +125,11 @@ export class SharedStorage extends Context.Service<
         const folder = inside(directory)
         return attempt("look for", folder, fs.exists(folder))
       }
+
+      const isInUse = attempt("list", root, fs.readDirectory(root)).pipe(
+        Files.noneIfMissing,
+        Effect.map((names) => Option.getOrElse(names, () => []).some((name) => !name.startsWith(".olake-")))
+      )
 
       const remove = (directory: string, names: ReadonlyArray<string>) =>
         Effect.forEach(
@@ -144,7 +152,7 @@ export class SharedStorage extends Context.Service<
         const target = path.join(logs, "worker.log")
         // A connector may have put links there, into other runs.
         yield* files.realPathInside(directory, logs)
-        yield* files.realPathInside(directory, target).pipe(Files.noneIfMissing)
+        yield* files.plainFile(directory, target).pipe(Files.noneIfMissing)
         yield* attempt(
           "write",
           target,
@@ -187,6 +195,7 @@ export class SharedStorage extends Context.Service<
         removeDirectory,
         isConnectors,
         hasDirectory,
+        isInUse,
         connectorLog: ConnectorLogs.make(files),
         appendWorkerLog,
         sweep: LogRetention.make(files),

@@ -1,7 +1,7 @@
 /** What people read of failures that are none of a Pod's: in a run's failure, in its alert and in worker.log alike. */
 import { describe, it } from "@effect/vitest"
 import { InvalidRequest } from "../../src/activity/ActivityBoundary.ts"
-import { InvalidState, StateUnsaved } from "../../src/activity/Persist.ts"
+import { InvalidState, ConfigsLeft, StateUnsaved } from "../../src/activity/Persist.ts"
 import { ResultTooLarge } from "../../src/activity/ResultSize.ts"
 import { PodTaken, ResultMissing, TimedOut } from "../../src/activity/ShortRun.ts"
 import { InvalidJob } from "../../src/activity/WriterRun.ts"
@@ -49,6 +49,7 @@ const failures = [
   new ResultMissing({ operation: "discover", expected: "streams.json", connector: "postgres" }),
   new ResultTooLarge({ file: "streams.json", bytes: 3_000_000, limit: 2_080_768 }),
   new StateUnsaved({ problem: "Why." }),
+  new ConfigsLeft({ problem: "Why." }),
   new InvalidState({ jobId: 7, problem: "why" }),
   ...["ENOSPC", "EROFS", "PermissionDenied", "TimedOut", "NotFound", "EIO"].map(
     (reason) => new StorageError({ operation: "write", path: "/data/x/state.json", reason, detail: "" })

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as TestClock from "effect/testing/TestClock"
 import { persist } from "../../src/activity/Persist.ts"
 import { Jobs } from "../../src/database/Jobs.ts"
 import { DatabaseError } from "../../src/database/Query.ts"
@@ -11,8 +12,11 @@ import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
 import { keyOf } from "../../src/kubernetes/PodSpec.ts"
 import { SyncTelemetry } from "../../src/notification/SyncTelemetry.ts"
 import { InvalidFile } from "../../src/storage/JsonFile.ts"
+import { ofSync } from "../../src/olake/Workdir.ts"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
 import { StorageError } from "../../src/storage/StorageError.ts"
+import { TemporalClient } from "../../src/temporal/TemporalClient.ts"
+import { testConfigLayer } from "../support/TestConfig.ts"
 
 const run = { temporalNamespace: "default", taskQueue: "q", workflowId: "w-1", runId: "r-1" }
 const activity = { run, attempt: 1, scheduledAt: 0 }
@@ -26,6 +30,7 @@ const ending = (over: {
   readonly save?: Effect.Effect<boolean, DatabaseError>
   readonly stop?: Effect.Effect<boolean, KubernetesError>
   readonly began?: boolean
+  readonly isOver?: boolean
 }) => {
   const saved: Array<string> = []
   const storage = {
@@ -39,7 +44,13 @@ const ending = (over: {
     Layer.mock(PodRunner, { stop: () => over.stop ?? Effect.succeed(false) }),
     Layer.mock(SharedStorage, storage),
     Layer.mock(SyncTelemetry, {}),
+    Layer.mock(TemporalClient, {
+      lookAt: () =>
+        Effect.succeed(over.isOver === true ? { state: "closed", closedAt: 0 } : { state: "open" })
+    }),
+    testConfigLayer({ storage: { path: "/data" } }),
     Layer.mock(Jobs, {
+      versionOf: () => Effect.succeed("741"),
       saveState: (_, given) => Effect.suspend(() => (saved.push(given), over.save ?? Effect.succeed(true)))
     })
   )
@@ -112,7 +123,20 @@ describe("the end of a sync", () => {
 
   it.effect("has nothing to save where the run never began", () =>
     Effect.gen(function* () {
-      const { result } = ending({ began: false, storage: { hasDirectory: () => Effect.succeed(false) } })
+      const storage = { hasDirectory: () => Effect.succeed(false), isInUse: Effect.succeed(true) }
+      const { result } = ending({ began: false, storage })
+      assert.isFalse((yield* result).saved)
+    })
+  )
+
+  it.effect("waits an hour for an empty volume, where the run may have left something on another", () =>
+    Effect.gen(function* () {
+      const storage = { hasDirectory: () => Effect.succeed(false), isInUse: Effect.succeed(false) }
+      const { result } = ending({ began: false, storage })
+      const error = yield* Effect.flip(result)
+      assert.include(error.message, `The run's directory /data/${ofSync("w-1")} is not there`)
+      assert.include(error.message, "tried again for 1 hour")
+      yield* TestClock.adjust("1 hour")
       assert.isFalse((yield* result).saved)
     })
   )
@@ -159,6 +183,8 @@ describe("the end of a run of the second contract", () => {
           remove: (_directory, files) => Effect.sync(() => void removed.push(...files))
         }),
         Layer.mock(SyncTelemetry, {}),
+        Layer.mock(TemporalClient, {}),
+        testConfigLayer({}),
         Layer.mock(Jobs, {})
       )
       const error = yield* Effect.flip(persist(request, activity).pipe(Effect.provide(layer)))

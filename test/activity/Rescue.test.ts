@@ -41,10 +41,10 @@ const rescued = ({ pod = ofJob(7), left, rowVersion = "741", answers = [] }: Giv
       Layer.provide([NodeFileSystem.layer, testConfigLayer({ storage: { path: root } })])
     )
     const jobs = Layer.mock(Jobs, {
-      advanceState: (...given) =>
+      saveState: (job, state, { version }) =>
         Effect.tap(
           Effect.suspend(() => answers[asked++] ?? Effect.succeed(true)),
-          (done) => Effect.sync(() => done && saved.push(given))
+          (done) => Effect.sync(() => done && saved.push([job, state, version]))
         )
     })
     yield* Effect.gen(function* () {

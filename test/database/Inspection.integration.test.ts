@@ -64,9 +64,9 @@ describe("the columns that the doctor looks for", () => {
 
           const use = Effect.gen(function* () {
             const jobs = yield* Jobs
-            yield* jobs.read(job)
+            const { version } = yield* jobs.read(job)
             yield* jobs.summary(job)
-            assert.isTrue(yield* jobs.saveState(job, "{}", { activates: true }))
+            assert.isTrue(yield* jobs.saveState(job, "{}", { activates: true, version }))
             yield* (yield* Projects).webhookUrl("123")
           })
           // A right that is missing is waited for: within its time, all of them were there.

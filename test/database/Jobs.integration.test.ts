@@ -52,7 +52,7 @@ for (const version of ["v1", "v2"] as const satisfies ReadonlyArray<TablesVersio
           const { tables, id } = yield* insert
           const { version } = yield* jobs.read(id)
           const both = yield* Effect.all(
-            ["1", "2"].map((lsn) => jobs.advanceState(id, `{"lsn": ${lsn}}`, version)),
+            ["1", "2"].map((lsn) => jobs.saveState(id, `{"lsn": ${lsn}}`, { activates: false, version })),
             { concurrency: 2 }
           )
           assert.lengthOf(both.filter(Boolean), 1)
@@ -60,7 +60,7 @@ for (const version of ["v1", "v2"] as const satisfies ReadonlyArray<TablesVersio
           assert.include([`{"lsn": 1}`, `{"lsn": 2}`], now.state)
           // Somebody resets it, to what it was.
           yield* tables.setActive(id, false)
-          assert.isFalse(yield* jobs.advanceState(id, `{"lsn": 3}`, now.version))
+          assert.isFalse(yield* jobs.saveState(id, `{"lsn": 3}`, { activates: false, version: now.version }))
           assert.strictEqual(yield* tables.jobState(id), now.state)
         })
       )
@@ -80,7 +80,10 @@ for (const version of ["v1", "v2"] as const satisfies ReadonlyArray<TablesVersio
           assert.include(row.sourceConfig, "12345678901234567890")
 
           assert.isTrue(
-            yield* jobs.saveState(id, `{"lsn": 9007199254740993, "t": "ü\\"\\\\"}`, { activates: true })
+            yield* jobs.saveState(id, `{"lsn": 9007199254740993, "t": "ü\\"\\\\"}`, {
+              activates: true,
+              version: row.version
+            })
           )
           assert.strictEqual(yield* tables.jobState(id), `{"t": "ü\\"\\\\", "lsn": 9007199254740993}`)
           assert.strictEqual((yield* jobs.read(id)).state, `{"t": "ü\\"\\\\", "lsn": 9007199254740993}`)
@@ -88,9 +91,11 @@ for (const version of ["v1", "v2"] as const satisfies ReadonlyArray<TablesVersio
           const missing = yield* Effect.flip(jobs.read(424242))
           assert.strictEqual(missing._tag, "JobNotFound")
           assert.include(missing.message, `olake-${version}-job`)
-          assert.isFalse(yield* jobs.saveState(424242, "{}", { activates: true }))
+          assert.isFalse(yield* jobs.saveState(424242, "{}", { activates: true, version: row.version }))
+          assert.isUndefined(yield* jobs.versionOf(424242))
 
-          const broken = yield* Effect.flip(jobs.saveState(id, `{"half`, { activates: true }))
+          const known = { activates: true, version: (yield* jobs.versionOf(id)) ?? "" }
+          const broken = yield* Effect.flip(jobs.saveState(id, `{"half`, known))
           assert.isFalse(broken.isRetryable)
 
           const sql = yield* SqlClient.SqlClient

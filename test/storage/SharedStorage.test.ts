@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import * as path from "node:path"
@@ -60,6 +61,24 @@ describe("SharedStorage", () => {
         fs.writeFileSync(path.join(root, "run/state.json"), `{"n":`)
         yield* write("run", "state.json", `{"n":3}`, true)
         assert.strictEqual(fs.readFileSync(path.join(root, "run/state.json"), "utf8"), `{"n":3}`)
+      })
+    )
+  )
+
+  it.live("does not open a pipe", () =>
+    withStorage((root) =>
+      Effect.gen(function* () {
+        const storage = yield* SharedStorage
+        yield* write("run", "config.json", "{}")
+        execFileSync("mkfifo", [
+          path.join(root, "run/state.json"),
+          path.join(root, "run/.config.json.written")
+        ])
+        for (let call = 0; call < 5; call++) {
+          const error = yield* Effect.flip(storage.read("run", "state.json"))
+          assert.include(error.message, "run/state.json is no plain file")
+          assert.isTrue(yield* storage.isConnectors("run", "config.json"))
+        }
       })
     )
   )
