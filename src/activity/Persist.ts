@@ -86,16 +86,20 @@ const refused = (jobId: number, error: DatabaseError): Effect.Effect<never, Inva
     ? Effect.fail(new InvalidState({ jobId, problem: error.message }))
     : untilItWorks(error)
 
-/** For a run that may have no directory: how long an empty volume is taken for one that is not mounted. */
+/** For a cancelled run, which may have a directory or none: how long an empty volume is taken for one that is away. */
 const MOUNT_LIMIT = "1 hour"
 
 /** Fails where the run's directory must be there, or may be once the volume is mounted again. */
-const requireMount = Effect.fnUntraced(function* (directory: string, began: boolean, scheduledAt: number) {
+const requireMount = Effect.fnUntraced(function* (
+  directory: string,
+  { began, cancelled }: Ending,
+  scheduledAt: number
+) {
   const storage = yield* SharedStorage
   const root = (yield* WorkerConfig).storage.path
   const missing = `The run's directory ${root}/${directory} is not there; is the volume mounted?`
   if (began) return yield* new StateUnsaved({ problem: missing })
-  if (yield* storage.isInUse) return
+  if (!cancelled || (yield* storage.isInUse)) return
   const waited = (yield* Clock.currentTimeMillis) - scheduledAt
   if (waited < Duration.toMillis(MOUNT_LIMIT)) {
     return yield* new StateUnsaved({ problem: missing, limit: MOUNT_LIMIT })
@@ -105,10 +109,11 @@ const requireMount = Effect.fnUntraced(function* (directory: string, began: bool
 
 /** The state that the connector has left; none where it wrote nothing. */
 const leftState = Effect.fnUntraced(
-  function* (jobId: number, directory: string, began: boolean, scheduledAt: number) {
+  function* (ending: Ending, directory: string, scheduledAt: number) {
+    const { jobId } = ending
     const storage = yield* SharedStorage
     if (!(yield* storage.hasDirectory(directory))) {
-      yield* requireMount(directory, began, scheduledAt)
+      yield* requireMount(directory, ending, scheduledAt)
       return Option.none<JsonFile>()
     }
     const state = yield* storage
@@ -128,6 +133,7 @@ export interface Ending {
   readonly operation: "sync" | "clear-destination"
   readonly jobId: number
   readonly began: boolean
+  readonly cancelled: boolean
   /** Whether the row's job counts as active from now on, as the first contract has it. */
   readonly activates: boolean
 }
@@ -197,7 +203,7 @@ const write = Effect.fnUntraced(
 /** Saves what a writer, whose Pod is gone, has left. */
 const saveState = Effect.fnUntraced(
   function* (ending: Ending, { run, scheduledAt }: ActivityRun) {
-    const state = yield* leftState(ending.jobId, ofSync(run.workflowId), ending.began, scheduledAt)
+    const state = yield* leftState(ending, ofSync(run.workflowId), scheduledAt)
     if (Option.isNone(state)) return { saved: false, state: {} }
     const saved = yield* write(ending, run, state.value.text)
     if (saved) yield* Effect.logInfo("state saved")
@@ -210,7 +216,14 @@ const saveState = Effect.fnUntraced(
 
 const ofJob = Effect.fnUntraced(function* (params: PersistParams, activity: ActivityRun) {
   yield* requireOwn("WorkflowID", params.WorkflowID, activity)
-  const ending = { operation: "sync", jobId: params.JobID, began: params.Began, activates: true } as const
+  const cancelled = params.outcome === "cancelled"
+  const ending = {
+    operation: "sync",
+    jobId: params.JobID,
+    began: params.Began,
+    cancelled,
+    activates: true
+  } as const
   const finished = yield* endPod(ending, activity)
   return { finished, ...(yield* saveState(ending, activity)) } satisfies Persisted
 })
@@ -221,10 +234,10 @@ export const endRequest = Effect.fnUntraced(function* (
   activity: ActivityRun
 ) {
   const storage = yield* SharedStorage
-  const { job_id: jobId, workflow_id: workflowId, command: operation, began } = request
+  const { job_id: jobId, workflow_id: workflowId, command: operation, began, outcome } = request
   yield* requireOwn("workflow_id", workflowId, activity)
   const directory = ofSync(workflowId)
-  const ending = { operation, jobId, began, activates: false }
+  const ending = { operation, jobId, began, cancelled: outcome === "cancelled", activates: false }
   const finished = yield* endPod(ending, activity)
   // Before the state, which may be none: these must not stay. But a volume that is read-only holds up no state.
   const removal = yield* Effect.result(storage.remove(directory, PRIVATE_FILES))

@@ -74,6 +74,8 @@ export type SyncParams = typeof SyncParams.Type
 export const PersistParams = Schema.Struct({
   ...SyncParams.fields,
   /** Whether the run surely has a directory. */
-  Began: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false)))
+  Began: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
+  /** How the run ends; workflows of before do not say. */
+  outcome: Schema.optionalKey(Schema.String)
 })
 export type PersistParams = typeof PersistParams.Type

@@ -30,6 +30,7 @@ const ending = (over: {
   readonly save?: Effect.Effect<boolean, DatabaseError>
   readonly stop?: Effect.Effect<boolean, KubernetesError>
   readonly began?: boolean
+  readonly outcome?: string
   readonly isOver?: boolean
 }) => {
   const saved: Array<string> = []
@@ -54,7 +55,12 @@ const ending = (over: {
       saveState: (_, given) => Effect.suspend(() => (saved.push(given), over.save ?? Effect.succeed(true)))
     })
   )
-  const params = { JobID: 7, WorkflowID: "w-1", Began: over.began ?? true }
+  const params = {
+    JobID: 7,
+    WorkflowID: "w-1",
+    Began: over.began ?? true,
+    outcome: over.outcome ?? "completed"
+  }
   return { saved, result: persist(params, activity).pipe(Effect.provide(layer)) }
 }
 
@@ -123,22 +129,31 @@ describe("the end of a sync", () => {
 
   it.effect("has nothing to save where the run never began", () =>
     Effect.gen(function* () {
-      const storage = { hasDirectory: () => Effect.succeed(false), isInUse: Effect.succeed(true) }
-      const { result } = ending({ began: false, storage })
-      assert.isFalse((yield* result).saved)
+      const storage = (isInUse: boolean) => ({
+        hasDirectory: () => Effect.succeed(false),
+        isInUse: Effect.succeed(isInUse)
+      })
+      for (const over of [
+        { outcome: "cancelled", storage: storage(true) },
+        // As the very first run of an installation, refused before it had a directory.
+        { outcome: "failed", storage: storage(false) }
+      ])
+        assert.isFalse((yield* ending({ began: false, ...over }).result).saved)
     })
   )
 
-  it.effect("waits an hour for an empty volume, where the run may have left something on another", () =>
-    Effect.gen(function* () {
-      const storage = { hasDirectory: () => Effect.succeed(false), isInUse: Effect.succeed(false) }
-      const { result } = ending({ began: false, storage })
-      const error = yield* Effect.flip(result)
-      assert.include(error.message, `The run's directory /data/${ofSync("w-1")} is not there`)
-      assert.include(error.message, "tried again for 1 hour")
-      yield* TestClock.adjust("1 hour")
-      assert.isFalse((yield* result).saved)
-    })
+  it.effect(
+    "waits an hour for an empty volume, where a cancelled run may have left something on another",
+    () =>
+      Effect.gen(function* () {
+        const storage = { hasDirectory: () => Effect.succeed(false), isInUse: Effect.succeed(false) }
+        const { result } = ending({ began: false, outcome: "cancelled", storage })
+        const error = yield* Effect.flip(result)
+        assert.include(error.message, `The run's directory /data/${ofSync("w-1")} is not there`)
+        assert.include(error.message, "tried again for 1 hour")
+        yield* TestClock.adjust("1 hour")
+        assert.isFalse((yield* result).saved)
+      })
   )
 
   it.effect("gives up a state that is none, and one that Postgres cannot hold", () =>
