@@ -48,7 +48,7 @@ COPY --from=packages /app/node_modules node_modules
 COPY --from=build /build/dist dist
 COPY package.json LICENSE ./
 # As `npm start`.
-ENV NODE_ENV=production MALLOC_ARENA_MAX=2
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2 UV_THREADPOOL_SIZE=8
 USER 1000:1000
 EXPOSE 8090
 ENTRYPOINT ["node", "--optimize-for-size", "--max-semi-space-size=2", "--v8-pool-size=0", "/app/dist/main.js"]

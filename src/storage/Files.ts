@@ -11,6 +11,7 @@ import { WorkerConfig } from "../Config.ts"
 import { callSeconds, timed } from "../Metrics.ts"
 import { InvalidFile } from "./JsonFile.ts"
 import { reasonOf, StorageError } from "./StorageError.ts"
+import { inTurns } from "./Turns.ts"
 
 const seconds = callSeconds(
   "storage_operation_seconds",
@@ -30,7 +31,7 @@ export interface Glance {
 }
 
 export const make = Effect.gen(function* () {
-  const fs = yield* FileSystem.FileSystem
+  const fs = yield* inTurns(yield* FileSystem.FileSystem)
   const { storage, kubernetes } = yield* WorkerConfig
   const root = path.resolve(storage.path)
 

@@ -42,7 +42,7 @@ const viewOf = ({ env }: World["Service"]): string => env.SHARED_STORAGE_PATH ??
 /** What the worker says from now on. */
 const saying = Effect.map(World, ({ worker }) => {
   const before = worker.output().length
-  return (what: RegExp | string, bound?: "50 seconds") =>
+  return (what: RegExp | string, bound?: "50 seconds" | "3 minutes") =>
     eventually(
       `the worker says ${String(what)}`,
       () => {
@@ -220,6 +220,30 @@ describe.skipIf(Mounts.noMounts !== undefined)(
             assert.isFalse(fs.existsSync(path.join(folder, "source.json")))
           }),
         60_000
+      )
+
+      it.effect.skipIf(Mounts.noHangs !== undefined)(
+        "the volume hangs when a sync ends: that is said, the worker lives on, and the state is saved when it answers",
+        () =>
+          Effect.gen(function* () {
+            const world = yield* World
+            const { id, jobId } = yield* runningSync(3)
+            const says = yield* saying
+            yield* Effect.gen(function* () {
+              yield* says("no answer in 30 seconds", "3 minutes")
+              assert.isTrue(yield* isLive)
+              const { body } = yield* Effect.promise(() => ask(world.healthPort, "/health/ready"))
+              for (const answer of [
+                `"storage":"not_writable"`,
+                `"database":"connected"`,
+                `"temporal":"connected"`
+              ])
+                assert.include(body, answer)
+            }).pipe(Mounts.whileHung(viewOf(world)))
+            succeeded(yield* ended(id))
+            assert.include(yield* stateOf(jobId), "0/3")
+          }),
+        300_000
       )
 
       it.effect(

@@ -1,6 +1,7 @@
 /** Real mounts, each of which hides what is under it until it is taken away. Linux as root. */
 import * as Effect from "effect/Effect"
-import { execFile } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
 import * as fs from "node:fs"
 import { promisify } from "node:util"
 
@@ -62,4 +63,31 @@ export const whileUnmounted =
       unmount(folder),
       () => use,
       () => bind(source, folder)
+    )
+
+/** Why no mount can be made to hang. */
+export const noHangs =
+  noMounts ?? (fs.existsSync("/dev/fuse") ? undefined : "a mount that hangs needs /dev/fuse")
+
+/** A file system in user space that nobody serves: every call waits, until it is given up. */
+export const whileHung =
+  (folder: string) =>
+  <A, E, R>(use: Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(
+      Effect.promise(async () => {
+        const fuse = fs.openSync("/dev/fuse", "r+")
+        const options = "fd=3,rootmode=40000,user_id=0,group_id=0,allow_other"
+        const mount = spawn("mount", ["-i", "-t", "fuse", "-o", options, "none", folder], {
+          stdio: ["ignore", "inherit", "inherit", fuse]
+        })
+        await once(mount, "exit")
+        return fuse
+      }),
+      () => use,
+      // Without its other end the kernel ends every call that waits.
+      (fuse) =>
+        Effect.andThen(
+          Effect.sync(() => fs.closeSync(fuse)),
+          unmount(folder)
+        )
     )
