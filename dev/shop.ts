@@ -11,7 +11,7 @@ export const SHOP_DATABASE = "shop"
 export const SHOP_ROWS = { customers: 500, products: 100, orders: 3000 } as const
 
 /** A client of one of the server's databases. */
-export const sqlLayer = (database?: string) =>
+export const sqlLayer = (database?: string, maxConnections = 2) =>
   Layer.unwrap(
     Effect.map(Postgres, (server) =>
       PgClient.layer({
@@ -20,7 +20,7 @@ export const sqlLayer = (database?: string) =>
         username: server.user,
         password: Redacted.make(server.password),
         database: database ?? server.database,
-        maxConnections: 2
+        maxConnections
       })
     )
   )

@@ -110,7 +110,8 @@ export class Jobs extends Context.Service<
 
       const versionOf = Effect.fn("Jobs.versionOf")(function* (jobId: number) {
         const rows = yield* query(
-          `look at job ${jobId}`,
+          // In people's words: nobody asks for it but to save the state.
+          `save the state of job ${jobId}`,
           sql<Pick<JobRow, "version">>`SELECT xmin::text AS version FROM ${job} WHERE id = ${jobId}`
         )
         return rows[0]?.version

@@ -1,7 +1,9 @@
 /** Outages of the two places that hold what a sync has reached: Postgres, and the shared storage as the worker sees it. */
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -53,15 +55,20 @@ const saying = Effect.map(World, ({ worker }) => {
     )
 })
 
+/** Postgres' own default. */
+const MOST_CONNECTIONS = 100
+
 const isLive = Effect.flatMap(World, ({ healthPort }) =>
   Effect.promise(() => ask(healthPort, "/health/live"))
 ).pipe(Effect.map(({ status }) => status === 200))
 
 /** Sessions beside the worker's. */
-const withSql = <A, E, R>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>) =>
+const withSql = <A, E, R>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>, sessions?: number) =>
   Effect.gen(function* () {
     const { postgres } = yield* World
-    const context = yield* Layer.build(sqlLayer()).pipe(Effect.provideService(Postgres, postgres))
+    const context = yield* Layer.build(sqlLayer(undefined, sessions)).pipe(
+      Effect.provideService(Postgres, postgres)
+    )
     return yield* Effect.flatMap(SqlClient.SqlClient, use).pipe(Effect.provide(context))
   }).pipe(Effect.scoped)
 
@@ -128,6 +135,41 @@ describe.skipIf(Mounts.noMounts !== undefined)(
             })
           ),
         60_000
+      )
+
+      it.effect(
+        "Postgres has no connection left when a sync ends: that is said, with what to do, and the state is saved when it has",
+        () =>
+          withSql((sql) =>
+            Effect.gen(function* () {
+              const { healthPort } = yield* World
+              const { id, jobId } = yield* runningSync(6)
+              const says = yield* saying
+              // Others have all that there are, as soon as the worker's idle ones are closed.
+              const others = yield* Effect.forkChild(
+                withSql(
+                  (many) =>
+                    Effect.forEach(
+                      Array.from({ length: MOST_CONNECTIONS }),
+                      () =>
+                        Effect.ignore(Effect.retry(many`SELECT pg_sleep(600)`, Schedule.spaced("50 millis"))),
+                      { concurrency: "unbounded" }
+                    ),
+                  MOST_CONNECTIONS
+                )
+              )
+              yield* sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'olake-worker'`
+              yield* says(/cannot \w+ .*job \d+: .*too many clients.*max_connections/)
+              assert.isTrue(yield* isLive)
+              // Bounded, though nothing can be asked.
+              const { body } = yield* Effect.promise(() => ask(healthPort, "/health/ready"))
+              assert.include(body, `"database":"disconnected"`)
+              yield* Fiber.interrupt(others)
+              succeeded(yield* ended(id))
+              assert.include(yield* stateOf(jobId), "0/3")
+            })
+          ),
+        90_000
       )
 
       it.effect(

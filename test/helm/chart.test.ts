@@ -224,7 +224,8 @@ describe("the chart's documents", () => {
       version: string
     }
     const dockerfile = read("Dockerfile")
-    const [, variables = "", flags = ""] = /^(\S+=.*) exec node (.*) dist\/main\.js$/.exec(scripts.start) ?? []
+    const [, variables = "", flags = ""] =
+      /^(\S+=.*) exec node (.*) dist\/main\.js$/.exec(scripts.start) ?? []
     const [, entrypoint = "[]"] = /^ENTRYPOINT (.*)$/m.exec(dockerfile) ?? []
     assert.deepStrictEqual(JSON.parse(entrypoint), ["node", ...flags.split(" "), "/app/dist/main.js"])
     assert.match(dockerfile, new RegExp(`^ENV .*\\b${variables}\\b`, "m"))
