@@ -16,6 +16,7 @@ import { PodWatch } from "./kubernetes/PodWatch.ts"
 import { SharedStorage } from "./storage/SharedStorage.ts"
 import { TemporalClient } from "./temporal/TemporalClient.ts"
 import { TemporalRuntime } from "./temporal/TemporalRuntime.ts"
+import { PREFIX } from "./Metrics.ts"
 import { processMetrics } from "./Process.ts"
 import * as StatusRoutes from "./status/StatusRoutes.ts"
 import { isTraced } from "./Tracing.ts"
@@ -91,7 +92,7 @@ const refreshing = Layer.effectDiscard(
 const metrics = Effect.gen(function* () {
   const runtime = yield* TemporalRuntime
   yield* refresh
-  const own = yield* PrometheusMetrics.format({ prefix: "olake_worker" })
+  const own = yield* PrometheusMetrics.format({ prefix: PREFIX })
   return HttpServerResponse.text(`${own}\n${yield* runtime.metrics}`, {
     contentType: "text/plain; version=0.0.4; charset=utf-8"
   })

@@ -3,6 +3,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 
+/** Before each name, wherever the metrics go. */
+export const PREFIX = "olake_worker"
+
 /** Upper bounds in seconds, for one call of something near: 5 ms to 30 s. */
 const CALL = Metric.boundariesFromIterable([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30])
 

@@ -206,11 +206,13 @@ const saveState = Effect.fnUntraced(
     const state = yield* leftState(ending, ofSync(run.workflowId), scheduledAt)
     if (Option.isNone(state)) return { saved: false, state: {} }
     const saved = yield* write(ending, run, state.value.text)
-    if (saved) yield* Effect.logInfo("state saved")
+    if (saved) {
+      yield* Effect.logInfo("state saved")
+      yield* savedAs("saved")
+    }
     const fits = Buffer.byteLength(state.value.text) <= LARGEST_RESULT
     return { saved, state: fits ? state.value.value : {} }
   },
-  Effect.tap(({ saved }) => (saved ? savedAs("saved") : Effect.void)),
   Effect.tapError(({ _tag }) => savedAs(_tag))
 )
 

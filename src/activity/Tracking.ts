@@ -1,6 +1,5 @@
 /** Keeps the registry of runs informed while an activity is at work: where it is, what its Pod does, how it ends. */
 import { ApplicationFailure } from "@temporalio/common"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { PodObserver, type PodSighting } from "../kubernetes/PodObserver.ts"
@@ -8,7 +7,6 @@ import { CONNECTOR_LABEL } from "../kubernetes/PodSpec.ts"
 import { MAIN_CONTAINER } from "../kubernetes/PodView.ts"
 import type { Ending, Sighting } from "../status/Run.ts"
 import { type RunEntry, RunRegistry } from "../status/RunRegistry.ts"
-import { ROOT, runSpan, told } from "../Tracing.ts"
 import type { ActivityRun } from "./ActivityBoundary.ts"
 import { type Role, subjectOf } from "./Subject.ts"
 
@@ -18,38 +16,16 @@ export const begin = (
   { run, attempt, scheduledAt }: ActivityRun,
   hasTurn: boolean
 ): Effect.Effect<RunEntry, never, RunRegistry> =>
-  Effect.gen(function* () {
-    const registry = yield* RunRegistry
-    const subject = subjectOf(role, wire, run.workflowId)
-    const { workflowId, runId } = run
-    // Another Pod of the same run is a new activity.
-    const isKnown = (yield* registry.runs).some((it) => it.workflowId === workflowId && it.runId === runId)
-    if (role.does === "works" && attempt === 1 && !isKnown) yield* tellRoot(run, subject, scheduledAt)
-    return yield* registry.begin(
-      { workflowId, runId, attempt, askedAt: scheduledAt, ...subject },
-      role.does === "saves" ? "saving" : hasTurn ? "preparing" : "waiting"
-    )
-  })
-
-/** The trace's first span, told once: from when the run was asked for to when its first attempt began. */
-const tellRoot = (
-  { workflowId, runId }: ActivityRun["run"],
-  { operation, jobId, connector }: ReturnType<typeof subjectOf>,
-  from: number
-) =>
-  Effect.flatMap(Clock.currentTimeMillis, (to) =>
-    told(
-      `${operation} run`,
-      { from, to },
+  Effect.flatMap(RunRegistry, (registry) =>
+    registry.begin(
       {
-        [ROOT]: "true",
-        "temporal.workflow_id": workflowId,
-        "temporal.run_id": runId,
-        "olake.operation": operation,
-        "olake.job_id": jobId,
-        "olake.connector": connector
+        workflowId: run.workflowId,
+        runId: run.runId,
+        attempt,
+        askedAt: scheduledAt,
+        ...subjectOf(role, wire, run.workflowId)
       },
-      runSpan({ workflowId, runId })
+      role.does === "saves" ? "saving" : hasTurn ? "preparing" : "waiting"
     )
   )
 

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import { isLongRunning } from "../olake/Job.ts"
-import { told } from "../Tracing.ts"
+import { ROOT, runSpan, told } from "../Tracing.ts"
 import type { Run } from "./Run.ts"
 
 const runs = Metric.counter("runs_total", {
@@ -47,7 +47,7 @@ const active = Metric.gauge("runs_active", {
 const UNKNOWN = "Unknown"
 
 /** How the run ended for good; nothing where something of it follows, here or elsewhere. */
-export const outcomeOf = ({ state, phase, operation, failure }: Run): string | undefined => {
+const outcomeOf = ({ state, phase, operation, failure }: Run): string | undefined => {
   // A writer's end is told by what saves its state, but for a request that was refused before.
   const isOver = !isLongRunning(operation) || phase === "saving" || failure?.type === "InvalidRequest"
   if (!isOver) return undefined
@@ -64,6 +64,22 @@ const attributesOf = ({ operation, jobId, pod, node }: Run) => ({
   ...(node === undefined ? {} : { "k8s.node.name": node })
 })
 
+/** The trace's first span: from when the run was asked for to when its first attempt began. */
+const tellRoot = ({ workflowId, runId, operation, jobId, connector, askedAt }: Run, now: number) =>
+  told(
+    `${operation} run`,
+    { from: askedAt, to: now },
+    {
+      [ROOT]: "true",
+      "temporal.workflow_id": workflowId,
+      "temporal.run_id": runId,
+      "olake.operation": operation,
+      "olake.job_id": jobId,
+      "olake.connector": connector
+    },
+    runSpan({ workflowId, runId })
+  )
+
 /** Of one run that changes; `before` is nothing where it is new here. */
 export const changed = (before: Run | undefined, after: Run, now: number): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -73,6 +89,9 @@ export const changed = (before: Run | undefined, after: Run, now: number): Effec
     const count = (run: Run, by: 1 | -1) =>
       Metric.modify(Metric.withAttributes(active, { operation: run.operation, phase: run.phase }), by)
 
+    // A first attempt of a run that is known already is that of another Pod.
+    if (before === undefined && after.attempt === 1 && after.phase !== "saving")
+      all.push(tellRoot(after, now))
     if (isNowElsewhere && before?.state === "active") {
       all.push(count(before, -1))
       // The connector's own beginning, where another worker has seen it.

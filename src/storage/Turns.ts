@@ -13,7 +13,7 @@ const THREADS = Config.Int("UV_THREADPOOL_SIZE").pipe(
   Config.withDefault(4),
   Config.orElse(() => Config.succeed(4))
 )
-/** Left to DNS, and to the look whether the storage can be written to. */
+/** Left to DNS and to what else needs one. */
 const FOR_OTHERS = 2
 
 /** The same file system, where each call begins when it has a turn, and keeps it until it has really ended. */

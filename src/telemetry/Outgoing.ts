@@ -2,10 +2,8 @@
 import type { MetricsData } from "effect/observability/OtlpMetrics"
 import type { TraceData } from "effect/observability/OtlpTracer"
 import type { Mask } from "../Logging.ts"
+import { PREFIX } from "../Metrics.ts"
 import { ROOT } from "../Tracing.ts"
-
-/** As at `/metrics`. */
-const PREFIX = "olake_worker_"
 
 /** Masks every text, like the log's lines. */
 export const masking = (masked: Mask) => {
@@ -39,7 +37,7 @@ export const named = ({ resourceMetrics }: MetricsData): MetricsData => ({
     ...group,
     scopeMetrics: group.scopeMetrics.map((scope) => ({
       ...scope,
-      metrics: scope.metrics.map((metric) => ({ ...metric, name: `${PREFIX}${metric.name}` }))
+      metrics: scope.metrics.map((metric) => ({ ...metric, name: `${PREFIX}_${metric.name}` }))
     }))
   }))
 })

@@ -8,18 +8,17 @@ import { eventually } from "../dev/support.ts"
 import {
   directoryOf,
   insertProbeJob,
-  requested,
+  podOf,
+  requestSync,
   runningSync,
   startsIn,
   stateOf,
   succeeded
 } from "../support/Runs.ts"
-import { ended, start, uniqueId } from "../support/Workflows.ts"
+import { ended, uniqueId } from "../support/Workflows.ts"
 import { World } from "../support/World.ts"
 
 type It = (name: string, test: () => Effect.Effect<void, unknown, World>, timeout?: number) => void
-
-const podNames = Effect.flatMap(World, ({ platform }) => Effect.promise(() => platform.pods()))
 
 export const faultSuite = (it: It): void => {
   it(
@@ -28,8 +27,7 @@ export const faultSuite = (it: It): void => {
       Effect.gen(function* () {
         const { platform, temporal, worker } = yield* World
         const { id, jobId, folder } = yield* runningSync(4)
-        // Others' Pods may be on their way out.
-        const pod = (yield* podNames).find((name) => name.startsWith(`olake-job-${jobId}-`))
+        const pod = yield* podOf(jobId)
         yield* Effect.promise(() => platform.remove(pod ?? "none"))
         // It ends with 0 when it is stopped: that is no success.
         yield* eventually("its checkpoint is saved", () =>
@@ -58,8 +56,7 @@ export const faultSuite = (it: It): void => {
           const log = path.join(storage, directoryOf(id), "writers.log")
           return fs.existsSync(log) ? fs.readFileSync(log, "utf8") : ""
         }
-        const begin = (id: string) =>
-          start("RunSyncWorkflow", id, { command: "sync", job_id: jobId, workflow_id: id })
+        const begin = (id: string) => requestSync(jobId, id)
         const [first = "", second = ""] = ids
         yield* begin(first)
         yield* eventually("it has counted", () => (counted(first).includes("beat 3") ? true : undefined))
@@ -81,7 +78,7 @@ export const faultSuite = (it: It): void => {
       Effect.gen(function* () {
         const { platform } = yield* World
         const { id, jobId, folder } = yield* runningSync(3)
-        const pod = (yield* podNames).find((name) => name.startsWith(`olake-job-${jobId}-`))
+        const pod = yield* podOf(jobId)
         yield* eventually("it has ended", () => fs.existsSync(path.join(folder, EXIT_FILE)) || undefined)
         // The worker may have been quicker.
         yield* Effect.ignore(Effect.tryPromise(() => platform.remove(pod ?? "none")))
@@ -121,7 +118,7 @@ export const clusterFaultSuite = (it: It): void => {
       Effect.gen(function* () {
         const { platform } = yield* World
         const { id, jobId, folder } = yield* runningSync(6)
-        const pod = (yield* podNames).find((name) => name.startsWith(`olake-job-${jobId}-`))
+        const pod = yield* podOf(jobId)
         yield* Effect.promise(() => platform.evict(pod ?? "none"))
         const run = yield* ended(id)
         succeeded(run)
@@ -140,8 +137,7 @@ export const clusterFaultSuite = (it: It): void => {
         const version = "v0.0.0-shellless"
         const jobId = yield* insertProbeJob({ version })
         for (const time of ["first", "second"]) {
-          const id = uniqueId(`sync-123-${jobId}-${time}`)
-          yield* start("RunSyncWorkflow", id, requested(jobId, id))
+          const id = yield* requestSync(jobId, uniqueId(`sync-123-${jobId}-${time}`))
           const run = yield* ended(id)
           succeeded(run)
           assert.strictEqual(startsIn(path.join(storage, directoryOf(id))), 1)

@@ -3,21 +3,17 @@ import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { freePort } from "../../dev/FreePort.ts"
 import { eventually } from "../dev/support.ts"
-import { runningSync, startsIn, stateOf, succeeded } from "../support/Runs.ts"
+import { oneResult, runningSync } from "../support/Runs.ts"
 import { tcpProxy } from "../support/TcpProxy.ts"
-import { startWorker, untilReady } from "../support/WorkerProcess.ts"
-import { ended } from "../support/Workflows.ts"
-import { localWorld, World } from "../support/World.ts"
+import { startWorker } from "../support/WorkerProcess.ts"
+import { localWorld, replaceWorker, World } from "../support/World.ts"
 
 /** A worker that reaches Temporal by a proxy, in the place of the world's own. */
 const proxied = Effect.gen(function* () {
-  const { worker, env, healthPort } = yield* World
-  yield* worker.signal("SIGTERM")
-  yield* worker.exited
+  const { env } = yield* World
   const proxy = yield* tcpProxy(env.TEMPORAL_HOST_PORT ?? "")
-  const next = yield* startWorker({ ...env, TEMPORAL_HOST_PORT: proxy.address, POD_NAME: "worker-1" })
-  yield* untilReady(healthPort)
-  return { proxy, worker: next }
+  const worker = yield* replaceWorker({ TEMPORAL_HOST_PORT: proxy.address, POD_NAME: "worker-1" })
+  return { proxy, worker }
 })
 
 const syncs = (seconds: ReadonlyArray<number>) =>
@@ -37,15 +33,6 @@ const attemptsOf = (history: string): ReadonlyArray<number> => {
     started === undefined ? [] : [started.attempt]
   )
 }
-
-const oneResult = ({ id, jobId, folder }: Effect.Success<ReturnType<typeof runningSync>>) =>
-  Effect.gen(function* () {
-    const run = yield* ended(id)
-    succeeded(run)
-    assert.include(yield* stateOf(jobId), "0/3")
-    assert.strictEqual(startsIn(folder), 1)
-    return run
-  })
 
 const created = (output: string): number => output.split("Pod created").length - 1
 

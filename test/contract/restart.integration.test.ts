@@ -5,7 +5,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { eventually } from "../dev/support.ts"
 import { clusterAccess } from "../support/ClusterAccess.ts"
-import { runningSync, startsIn, stateOf, succeeded } from "../support/Runs.ts"
+import { oneResult, runningSync, startsIn, stateOf, succeeded } from "../support/Runs.ts"
 import { startWorker, untilReady } from "../support/WorkerProcess.ts"
 import { ended } from "../support/Workflows.ts"
 import { clusterWorld, localWorld, World } from "../support/World.ts"
@@ -72,12 +72,9 @@ describe("a worker that stands still", () => {
           yield* worker.signal("SIGSTOP")
           yield* Effect.sleep("30 seconds")
           yield* worker.signal("SIGCONT")
-          for (const { id, jobId, folder } of syncs) {
-            const run = yield* ended(id)
-            succeeded(run)
-            assert.notInclude(run.history, "timeoutFailureInfo")
-            assert.include(yield* stateOf(jobId), "0/3")
-            assert.strictEqual(startsIn(folder), 1)
+          for (const sync of syncs) {
+            const { history } = yield* oneResult(sync)
+            assert.notInclude(history, "timeoutFailureInfo")
           }
         }),
       120_000
@@ -132,13 +129,6 @@ describe("an operator", () => {
         worker.output().slice(before).includes("SyncActivity was interrupted") ? true : undefined
       )
     })
-    const oneOfOne = ({ id, jobId, folder }: Effect.Success<ReturnType<typeof runningSync>>) =>
-      Effect.gen(function* () {
-        succeeded(yield* ended(id))
-        assert.include(yield* stateOf(jobId), "0/3")
-        assert.strictEqual(startsIn(folder), 1)
-      })
-
     it.effect(
       "pauses a sync's activity and lets it go on: the Pod runs through, one result",
       () =>
@@ -155,7 +145,7 @@ describe("an operator", () => {
             fs.readFileSync(path.join(sync.folder, "state.json"), "utf8").includes("0/3") ? true : undefined
           )
           yield* temporal(["activity", "unpause", ...activity])
-          yield* oneOfOne(sync)
+          yield* oneResult(sync)
         }),
       60_000
     )
@@ -174,7 +164,7 @@ describe("an operator", () => {
             ],
             { concurrency: 2 }
           )
-          yield* oneOfOne(sync)
+          yield* oneResult(sync)
           assert.include(worker.output().slice(before), "Pod of this run found")
           assert.notInclude(worker.output().slice(before), "Pod created")
         }),

@@ -11,13 +11,13 @@ import { clusterAccess } from "../support/ClusterAccess.ts"
 import {
   failedAs,
   insertProbeJob,
-  requested,
+  requestSync,
   runningSync,
   startsIn,
   stateOf,
   succeeded
 } from "../support/Runs.ts"
-import { ended, start, uniqueId } from "../support/Workflows.ts"
+import { ended } from "../support/Workflows.ts"
 import { clusterWorld, World } from "../support/World.ts"
 
 const access = await clusterAccess()
@@ -114,9 +114,7 @@ describe.skipIf(!access.available)("a sync on a node of a real cluster", () => {
                 Effect.gen(function* () {
                   const config = { scenario: "fill-disk" }
                   const jobId = yield* insertProbeJob({ source: config, destination: config })
-                  const id = uniqueId(`sync-123-${jobId}`)
-                  yield* start("RunSyncWorkflow", id, requested(jobId, id))
-                  const run = yield* ended(id)
+                  const run = yield* ended(yield* requestSync(jobId))
                   failedAs(run, "StorageLimit", "16Mi")
                   assert.notInclude(run.history, "TIMER_FIRED")
                 }),

@@ -11,14 +11,14 @@ import {
   encrypted,
   insertProbeJob,
   nothingLeft,
-  requested,
+  requestSync,
   runningSync,
   startsIn,
   stateOf,
   succeeded,
   untilBegun
 } from "../support/Runs.ts"
-import { ended, execute, start, uniqueId } from "../support/Workflows.ts"
+import { ended, execute, uniqueId } from "../support/Workflows.ts"
 import { SECRET_KEY, World } from "../support/World.ts"
 import { everything, valid } from "./values.ts"
 import { Installed, installedWorld } from "./world.ts"
@@ -234,13 +234,7 @@ describe.skipIf(!access.available || helmProgram === undefined)("the chart on a 
               undefined,
               encrypted
             )
-          const begin = (jobId: number) =>
-            Effect.gen(function* () {
-              const id = uniqueId(`sync-123-${jobId}`)
-              yield* start("RunSyncWorkflow", id, requested(jobId, id))
-              return id
-            })
-          const running = yield* begin(yield* job("sleep"))
+          const running = yield* requestSync(yield* job("sleep"))
           const folder = path.join(storage, directoryOf(running))
           yield* untilBegun(folder)
           // The test can see what it looks for: here it is kept, for the connector only.
@@ -264,7 +258,7 @@ describe.skipIf(!access.available || helmProgram === undefined)("the chart on a 
           for (const at of paths)
             look(`/${at}`, yield* inWorker("wget", "-q", "-O-", `http://localhost:8090/${at}`))
 
-          const failing = yield* begin(yield* job("exit-1"))
+          const failing = yield* requestSync(yield* job("exit-1"))
           assert.strictEqual((yield* ended(failing)).status, "FAILED")
           yield* temporal(["workflow", "cancel", "--workflow-id", running])
           assert.strictEqual((yield* ended(running)).status, "CANCELED")

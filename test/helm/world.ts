@@ -14,7 +14,7 @@ import { TemporalServer } from "../../dev/TemporalServer.ts"
 import { CLAIM } from "../../dev/WorkerEnv.ts"
 import { workerImage } from "../../dev/cluster/WorkerImage.ts"
 import { CHART, commands, RELEASE, type Values } from "../support/Helm.ts"
-import { forward } from "../support/Forward.ts"
+import { tcpProxy } from "../support/TcpProxy.ts"
 import { SECRET_KEY, World } from "../support/World.ts"
 
 export class Installed extends Context.Service<
@@ -55,7 +55,8 @@ const make = (kubeconfig: string) =>
     const home = yield* temporaryFolder("olake-helm")
     const run = commands(kubeconfig, namespace, home)
     const { address, temporal } = yield* TemporalServer
-    const temporalForPods = yield* forward(hostAddress, address)
+    // Temporal's development server works on loopback only, Pods are elsewhere.
+    const { address: temporalForPods } = yield* tcpProxy(address, hostAddress)
     const postgres = yield* Postgres
     const tables = yield* olakeTables("dev", "v2").pipe(Effect.provide(yield* Layer.build(sqlLayer())))
     const values = join(home, "values.json")

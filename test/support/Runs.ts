@@ -5,7 +5,7 @@ import { createCipheriv, createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { eventually } from "../dev/support.ts"
-import { type Ended, start, uniqueId } from "./Workflows.ts"
+import { type Ended, ended, start, uniqueId } from "./Workflows.ts"
 import { SECRET_KEY, World } from "./World.ts"
 
 /** Where a writer's files are, as OLake's UI finds them. */
@@ -53,6 +53,10 @@ export const requested = (jobId: number, id: string): unknown => ({
   workflow_id: id
 })
 
+/** Asks for a sync of the second contract. */
+export const requestSync = (jobId: number, id = uniqueId(`sync-123-${jobId}`)) =>
+  Effect.as(start("RunSyncWorkflow", id, requested(jobId, id)), id)
+
 /** A sync whose connector has begun, and runs for so many seconds; for ever without a number. */
 export const runningSync = (seconds?: number, inputOf = requested) =>
   Effect.gen(function* () {
@@ -79,6 +83,22 @@ export const failedAs = (run: Ended, type: string, ...texts: ReadonlyArray<strin
 }
 
 export const stateOf = (jobId: number) => Effect.flatMap(World, ({ tables }) => tables.jobState(jobId))
+
+/** A sync that came to its own end: completed, by one connector. */
+export const oneResult = ({ id, jobId, folder }: Effect.Success<ReturnType<typeof runningSync>>) =>
+  Effect.gen(function* () {
+    const run = yield* ended(id)
+    succeeded(run)
+    assert.include(yield* stateOf(jobId), "0/3")
+    assert.strictEqual(startsIn(folder), 1)
+    return run
+  })
+
+/** Name of a job's Pod; others' may be on their way out. */
+export const podOf = (jobId: number) =>
+  Effect.flatMap(World, ({ platform }) =>
+    Effect.promise(async () => (await platform.pods()).find((name) => name.startsWith(`olake-job-${jobId}-`)))
+  )
 
 export const nothingLeft = Effect.flatMap(World, ({ platform }) =>
   eventually("Pods and their Secrets are gone", async () => {

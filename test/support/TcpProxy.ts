@@ -1,4 +1,4 @@
-/** A TCP proxy that takes the server behind it away and gives it back. */
+/** A TCP proxy that takes the server behind it away and gives it back, or only leads there from another address. */
 import * as Effect from "effect/Effect"
 import * as net from "node:net"
 
@@ -17,8 +17,8 @@ export interface TcpProxy {
 
 type Mode = "pass" | "hold" | "mute" | "refuse"
 
-/** Closed with the scope. */
-export const tcpProxy = Effect.fnUntraced(function* (target: string) {
+/** @param host where it listens; closed with the scope */
+export const tcpProxy = Effect.fnUntraced(function* (target: string, host = "127.0.0.1") {
   const { hostname, port } = new URL(`tcp://${target}`)
   const asking = new Set<net.Socket>()
   const answering = new Set<net.Socket>()
@@ -58,12 +58,12 @@ export const tcpProxy = Effect.fnUntraced(function* (target: string) {
     apply()
   })
   yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+    Effect.callback<void>((resume) => void server.listen(0, host, () => resume(Effect.void))),
     () => Effect.sync(() => (cut(), server.close()))
   )
   const address = server.address()
   const proxy: TcpProxy = {
-    address: `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`,
+    address: `${host}:${typeof address === "object" && address !== null ? address.port : 0}`,
     refuse: become("refuse"),
     hold: become("hold"),
     mute: become("mute"),

@@ -112,6 +112,17 @@ const make = (storage: string, platform: Platform, installation: Installation) =
     })
   })
 
+/** Another worker in the place of the world's own. */
+export const replaceWorker = (over: Readonly<Record<string, string>>) =>
+  Effect.gen(function* () {
+    const { worker, env, healthPort } = yield* World
+    yield* worker.signal("SIGTERM")
+    yield* worker.exited
+    const next = yield* startWorker({ ...env, ...over })
+    yield* untilReady(healthPort)
+    return next
+  })
+
 /** A call of the Pods' API below the namespace. */
 type Api = (method: "GET" | "POST" | "DELETE", kind: string, body?: unknown) => Promise<string>
 

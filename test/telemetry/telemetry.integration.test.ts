@@ -4,9 +4,8 @@ import * as Effect from "effect/Effect"
 import { eventually } from "../dev/support.ts"
 import { type Heard, listener, listenerThat } from "../support/Listener.ts"
 import { runningSync, succeeded } from "../support/Runs.ts"
-import { startWorker, untilReady } from "../support/WorkerProcess.ts"
 import { ended } from "../support/Workflows.ts"
-import { localWorld, SECRET_KEY, World } from "../support/World.ts"
+import { localWorld, replaceWorker, SECRET_KEY, World } from "../support/World.ts"
 
 const TOKEN = "marker-of-the-collector"
 
@@ -58,20 +57,8 @@ const spansOf = (heard: ReadonlyArray<Heard>) =>
     )
   )
 
-/** Instead of the world's own worker. */
-const workerExportingTo = (url: string, protocol?: string) =>
-  Effect.gen(function* () {
-    const { worker, env, healthPort } = yield* World
-    yield* worker.signal("SIGTERM")
-    yield* worker.exited
-    const start = (name: string) =>
-      Effect.gen(function* () {
-        const started = yield* startWorker({ ...env, ...exportingTo(url, protocol), POD_NAME: name })
-        yield* untilReady(healthPort)
-        return started
-      })
-    return { first: yield* start("worker-1"), start }
-  })
+const workerExportingTo = (url: string, name: string, protocol?: string) =>
+  replaceWorker({ ...exportingTo(url, protocol), POD_NAME: name })
 
 describe("a collector", () => {
   layer(localWorld(), { timeout: "60 seconds", excludeTestServices: true })((it) => {
@@ -81,14 +68,14 @@ describe("a collector", () => {
         Effect.gen(function* () {
           const { postgres } = yield* World
           const { heard, url } = yield* listener
-          const { first, start } = yield* workerExportingTo(url)
+          const first = yield* workerExportingTo(url, "worker-1")
           const { id } = yield* runningSync(20, (job) => job)
           yield* eventually("the first attempt is told of", () =>
             spansOf(heard).some(({ name }) => name === "starting") ? true : undefined
           )
           yield* first.signal("SIGKILL")
           yield* first.exited
-          const second = yield* start("worker-2")
+          const second = yield* workerExportingTo(url, "worker-2")
           succeeded(yield* ended(id))
           yield* eventually("its end is told of", () =>
             spansOf(heard).some(({ name }) => name === "PostSyncActivity") ? true : undefined
@@ -153,7 +140,7 @@ for (const [how, reply] of [
         () =>
           Effect.gen(function* () {
             const { heard, url } = yield* listenerThat(reply)
-            const { first } = yield* workerExportingTo(url, "http/protobuf")
+            const first = yield* workerExportingTo(url, "worker-1", "http/protobuf")
             const { id } = yield* runningSync(14, (job) => job)
             succeeded(yield* ended(id))
             yield* first.signal("SIGTERM")
@@ -173,20 +160,15 @@ describe("variables of OpenTelemetry that make no sense", () => {
       "are named, without their values; the worker works",
       () =>
         Effect.gen(function* () {
-          const { worker, env, healthPort } = yield* World
-          yield* worker.signal("SIGTERM")
-          yield* worker.exited
           for (const [name, value] of [
             ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"],
             ["OTEL_EXPORTER_OTLP_HEADERS", `a=%${TOKEN}`],
             ["OTEL_EXPORTER_OTLP_ENDPOINT", `no url ${TOKEN}`]
           ]) {
-            const next = yield* startWorker({
-              ...env,
+            const next = yield* replaceWorker({
               ...exportingTo("http://127.0.0.1:9"),
-              [name ?? ""]: value
+              [name ?? ""]: value ?? ""
             })
-            yield* untilReady(healthPort)
             assert.match(next.output(), new RegExp(`${name}.*not understood`))
             assert.notInclude(next.output(), TOKEN)
             yield* next.signal("SIGTERM")
