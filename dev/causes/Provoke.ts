@@ -95,7 +95,17 @@ export const preempt: Provoke = (place, pods) => {
       terminationGracePeriodSeconds: 0,
       containers: [{ name, image: "localhost/pause:1", resources: { requests: { cpu } } }]
     }
-    await api.call("POST", podsPath(place), { apiVersion: "v1", kind: "Pod", metadata: { name }, spec })
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name }, spec }
+    // Admission looks classes up in a cache of its own, which may not have heard of this one yet.
+    await until("the priority class is known", () =>
+      api.call("POST", podsPath(place), pod).then(
+        () => true,
+        (error: unknown) => {
+          if (String(error).includes("no PriorityClass")) return false
+          throw error
+        }
+      )
+    )
   })
   const release = Effect.promise(async () => {
     await api.call("DELETE", `${podsPath(place)}/${name}`)
