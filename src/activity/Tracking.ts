@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import { PodObserver, type PodSighting } from "../kubernetes/PodObserver.ts"
 import { CONNECTOR_LABEL } from "../kubernetes/PodSpec.ts"
-import { MAIN_CONTAINER } from "../kubernetes/PodView.ts"
+import { MAIN_CONTAINER, type PodView } from "../kubernetes/PodView.ts"
 import type { Ending, Sighting } from "../status/Run.ts"
 import { type RunEntry, RunRegistry } from "../status/RunRegistry.ts"
 import type { ActivityRun } from "./ActivityBoundary.ts"
@@ -29,6 +29,8 @@ export const begin = (
     )
   )
 
+const mainOf = ({ containers }: PodView) => containers.find(({ name }) => name === MAIN_CONTAINER)
+
 const sightingOf = ({ view, stage, message }: PodSighting): Sighting => ({
   phase: stage,
   // That it runs is all there is to say of one that runs.
@@ -36,7 +38,8 @@ const sightingOf = ({ view, stage, message }: PodSighting): Sighting => ({
   pod: view.name,
   connector: view.labels[CONNECTOR_LABEL] ?? "",
   node: view.node,
-  startedAt: view.containers.find(({ name }) => name === MAIN_CONTAINER)?.startedAt
+  startedAt: mainOf(view)?.startedAt,
+  finishedAt: mainOf(view)?.finishedAt
 })
 
 /** What is seen of Pods in the program is noted of its run. */

@@ -83,6 +83,8 @@ export interface Run {
   readonly node: string | undefined
   /** When its connector began, by the node's clock. */
   readonly startedAt: number | undefined
+  /** When it ended, by the same clock. */
+  readonly finishedAt: number | undefined
   readonly progress: (Progress & { readonly writtenAt: number }) | undefined
   readonly lastLines: ReadonlyArray<LogLine>
   /** Whether its directory was read after its end. */
@@ -97,6 +99,7 @@ export interface Sighting {
   readonly connector: string
   readonly node: string | undefined
   readonly startedAt: number | undefined
+  readonly finishedAt: number | undefined
 }
 
 /** Longest texts, in characters. */
@@ -142,6 +145,7 @@ export const begun = (known: Run | undefined, step: Step, phase: Phase, now: num
     pod: known?.pod,
     node: known?.node,
     startedAt: known?.startedAt,
+    finishedAt: known?.finishedAt,
     progress: known?.progress,
     lastLines: known?.lastLines ?? [],
     isRead: false
@@ -163,6 +167,7 @@ export const sighted = (run: Run, seen: Sighting, now: number): Run => {
     pod: shown(seen.pod),
     node: seen.node === undefined ? undefined : shown(seen.node),
     startedAt: seen.startedAt,
+    finishedAt: seen.finishedAt,
     ...(isOther ? { progress: undefined, lastLines: [] } : {})
   }
 }

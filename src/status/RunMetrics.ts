@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import { isLongRunning } from "../olake/Job.ts"
 import { ROOT, runSpan, told } from "../Tracing.ts"
-import type { Run } from "./Run.ts"
+import type { Phase, Run } from "./Run.ts"
 
 const runs = Metric.counter("runs_total", {
   description:
@@ -80,6 +80,18 @@ const tellRoot = ({ workflowId, runId, operation, jobId, connector, askedAt }: R
     runSpan({ workflowId, runId })
   )
 
+/**
+ * When its connector ran, where it was over before it was seen to run: a kubelet looks once a second.
+ * Nothing where it was seen, or has not begun.
+ */
+const unseen = (before: Run, { phase, startedAt, finishedAt }: Run, now: number) =>
+  (phase === "finishing" || phase === "stopping") &&
+  before.phase !== "running" &&
+  startedAt !== undefined &&
+  startedAt !== before.startedAt
+    ? { from: startedAt, to: finishedAt ?? now }
+    : undefined
+
 /** Of one run that changes; `before` is nothing where it is new here. */
 export const changed = (before: Run | undefined, after: Run, now: number): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -96,13 +108,17 @@ export const changed = (before: Run | undefined, after: Run, now: number): Effec
       all.push(count(before, -1))
       // The connector's own beginning, where another worker has seen it.
       const since = before.phase === "running" ? (before.startedAt ?? before.phaseSince) : before.phaseSince
-      const seconds = Math.max(0, now - since) / 1_000
-      all.push(told(before.phase, { from: since, to: now }, attributesOf(before)))
-      // One that is left for another worker goes on in its phase.
-      if (after.state !== "left")
-        all.push(
-          Metric.update(Metric.withAttributes(phaseSeconds, { operation, phase: before.phase }), seconds)
-        )
+      const running = unseen(before, after, now)
+      const time = (run: Run, phase: Phase, from: number, to: number) => {
+        const end = Math.max(from, to) // clocks of nodes differ from this one
+        all.push(told(phase, { from, to: end }, attributesOf(run)))
+        // One that is left for another worker goes on in its phase.
+        if (after.state === "left") return
+        const attributes = { operation, phase }
+        all.push(Metric.update(Metric.withAttributes(phaseSeconds, attributes), (end - from) / 1_000))
+      }
+      time(before, before.phase, since, running?.from ?? now)
+      if (running !== undefined) time(after, "running", running.from, running.to)
     }
     if (isNowElsewhere && after.state === "active") all.push(count(after, 1))
     if (after.endedAt !== undefined && before?.endedAt === undefined) {

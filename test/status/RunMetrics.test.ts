@@ -69,6 +69,28 @@ describe("the metrics of runs", () => {
     )
   )
 
+  it.effect("a connector that was over before it was seen to run has run all the same, once", () =>
+    inWorker(
+      Effect.gen(function* () {
+        const entry = yield* Effect.flatMap(RunRegistry, ({ begin }) => begin(step(), "preparing"))
+        yield* TestClock.adjust("1 second")
+        yield* entry.sighted(sighting({ phase: "starting", startedAt: undefined }))
+        yield* TestClock.adjust("9 seconds")
+        const over = sighting({ phase: "finishing", startedAt: 3_000, finishedAt: 8_000 })
+        yield* entry.sighted(over)
+        yield* entry.sighted(over)
+        yield* TestClock.adjust("1 second")
+        yield* entry.ended({ state: "succeeded" }, false)
+        assert.deepStrictEqual(yield* values, {
+          "run_phase_seconds sync finishing": "1 in 1 s",
+          "run_phase_seconds sync preparing": "1 in 1 s",
+          "run_phase_seconds sync running": "1 in 5 s",
+          "run_phase_seconds sync starting": "1 in 2 s"
+        })
+      })
+    )
+  )
+
   it.effect("a failure's class is told by the worker that saves, though another one saw it", () =>
     inWorker(
       Effect.gen(function* () {

@@ -22,6 +22,7 @@ export const sighting = (over: Partial<Run.Sighting> = {}): Run.Sighting => ({
   connector: "postgres",
   node: "node-1",
   startedAt: 2_000,
+  finishedAt: undefined,
   ...over
 })
 
