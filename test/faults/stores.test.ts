@@ -61,12 +61,10 @@ const isLive = Effect.flatMap(World, ({ healthPort }) =>
 ).pipe(Effect.map(({ status }) => status === 200))
 
 /** Sessions beside the worker's. */
-const withSql = <A, E, R>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>, sessions?: number) =>
+const withSql = <A, E, R>(use: (sql: SqlClient.SqlClient) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const { postgres } = yield* World
-    const context = yield* Layer.build(sqlLayer(undefined, sessions)).pipe(
-      Effect.provideService(Postgres, postgres)
-    )
+    const context = yield* Layer.build(sqlLayer()).pipe(Effect.provideService(Postgres, postgres))
     return yield* Effect.flatMap(SqlClient.SqlClient, use).pipe(Effect.provide(context))
   }).pipe(Effect.scoped)
 
@@ -138,22 +136,28 @@ describe.skipIf(Mounts.noMounts !== undefined)(
           withSql((sql) =>
             Effect.gen(function* () {
               const { healthPort } = yield* World
-              const { id, jobId } = yield* runningSync(6)
+              const { id, jobId } = yield* runningSync(12)
               const says = yield* saying
-              // Others have all that there are, as soon as the worker's idle ones are closed.
+              // Others have all that there are, each by itself, as soon as the worker's idle ones are closed.
+              const another = withSql((one) => one`SELECT pg_sleep(600)`)
               const others = yield* Effect.forkChild(
-                withSql(
-                  (many) =>
-                    Effect.forEach(
-                      Array.from({ length: MOST_CONNECTIONS }),
-                      () =>
-                        Effect.ignore(Effect.retry(many`SELECT pg_sleep(600)`, Schedule.spaced("50 millis"))),
-                      { concurrency: "unbounded" }
-                    ),
-                  MOST_CONNECTIONS
+                Effect.forEach(
+                  Array.from({ length: MOST_CONNECTIONS }),
+                  () => Effect.ignore(Effect.retry(another, Schedule.spaced("50 millis"))),
+                  { concurrency: "unbounded", discard: true }
                 )
               )
-              yield* sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'olake-worker'`
+              // It may have made another before they had all.
+              yield* Effect.gen(function* () {
+                const closed = yield* sql`
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'olake-worker'`
+                const [held] = yield* sql<{ count: number }>`
+                SELECT count(*)::int AS count FROM pg_stat_activity WHERE backend_type = 'client backend'`
+                return closed.length === 0 && (held?.count ?? 0) >= MOST_CONNECTIONS
+              }).pipe(
+                Effect.repeat({ until: (isFull) => isFull, schedule: Schedule.spaced("20 millis") }),
+                Effect.timeout("20 seconds")
+              )
               yield* says(/cannot \w+ .*job \d+: .*too many clients.*max_connections/)
               assert.isTrue(yield* isLive)
               // Bounded, though nothing can be asked.
