@@ -8,9 +8,9 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as LogLevel from "effect/LogLevel"
 import * as Predicate from "effect/Predicate"
-import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import { WorkerConfig } from "./Config.ts"
+import { maskOf, type Mask } from "./Masking.ts"
 import { isTraced } from "./Tracing.ts"
 
 const LEVELS: Readonly<Record<string, LogLevel.LogLevel>> = {
@@ -32,8 +32,6 @@ interface Entry {
   readonly fields: Readonly<Record<string, unknown>>
   readonly error: string | undefined
 }
-
-export type Mask = (text: string) => string
 
 /** A value that cannot be shown must not fail the program that logs it. */
 const attempt = <A>(show: () => A): A | string => {
@@ -151,35 +149,6 @@ const asText =
     const tail = [...pairs, ...(error === undefined ? [] : [`error=${JSON.stringify(error)}`])].join(" ")
     return `${time.slice(11, 23)} ${shown} ${message}${tail === "" ? "" : `  ${tail}`}`
   }
-
-/** As it stands in a URL; undefined for a text that no URL can hold. */
-const inUrl = (text: string): string => {
-  const escaped = attempt(() => encodeURIComponent(text))
-  return escaped === "<unprintable>" ? text : escaped
-}
-
-/** Replaces each secret, also as JSON, a URL or base64 has it. Short ones would mask ordinary words. */
-export const mask = (secrets: ReadonlyArray<string>): Mask => {
-  const forms = secrets
-    .filter((secret) => secret.length >= 6)
-    .flatMap((secret) => [
-      secret,
-      JSON.stringify(secret).slice(1, -1),
-      inUrl(secret),
-      Buffer.from(secret).toString("base64")
-    ])
-    .toSorted((one, other) => other.length - one.length)
-  const distinct = [...new Set(forms)]
-  return (text) => distinct.reduce((rest, form) => rest.replaceAll(form, "<redacted>"), text)
-}
-
-/** Masks the secrets that the worker itself is configured with. */
-export const maskOf = ({ database, jobs, temporal }: WorkerConfig["Service"]): Mask =>
-  mask(
-    [database.password, jobs.secretKey, temporal.apiKey].flatMap((secret) =>
-      secret === undefined ? [] : [Redacted.value(secret)]
-    )
-  )
 
 /** The lines, and where they go: `write` answers false for a line it could not take; the next one tells how many. */
 export const make = (

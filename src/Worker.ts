@@ -4,17 +4,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Activities from "./activity/Activities.ts"
-import { Drain } from "./activity/Drain.ts"
-import * as Housekeeping from "./activity/Housekeeping.ts"
-import * as Orphans from "./activity/Orphans.ts"
-import * as Recovery from "./activity/Recovery.ts"
-import * as Sampling from "./activity/Sampling.ts"
+import { Drain } from "./activity/Boundary.ts"
+import * as Background from "./background/Background.ts"
 import { WorkerConfig } from "./Config.ts"
 import * as Database from "./database/Database.ts"
 import { Decryption } from "./database/Decryption.ts"
 import { Jobs } from "./database/Jobs.ts"
 import { Projects } from "./database/Projects.ts"
-import { KubernetesClient } from "./kubernetes/KubernetesClient.ts"
+import { KubernetesClient } from "./kubernetes/api/KubernetesClient.ts"
 import { PodRunner } from "./kubernetes/PodRunner.ts"
 import { PodWatch } from "./kubernetes/PodWatch.ts"
 import { SchedulingRules } from "./kubernetes/SchedulingRules.ts"
@@ -74,10 +71,7 @@ export class Worker extends Context.Service<
 
       const run = Effect.gen(function* () {
         yield* Effect.forkChild(checkSecrets)
-        yield* Effect.forkChild(Effect.provideContext(Housekeeping.run, services))
-        yield* Effect.forkChild(Effect.provideContext(Recovery.run, services))
-        yield* Effect.forkChild(Effect.provideContext(Orphans.run, services))
-        yield* Effect.forkChild(Effect.provideContext(Sampling.run, services))
+        yield* Effect.provideContext(Background.start, services)
         return yield* temporalWorker.run({
           onRunning: become("running"),
           onDrain: Effect.andThen(drain.begin, become("draining"))

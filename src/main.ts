@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { WorkerConfig } from "./Config.ts"
 import { doctor, ProblemsFound } from "./doctor/Command.ts"
-import * as Health from "./Health.ts"
+import * as Http from "./Http.ts"
 import * as Logging from "./Logging.ts"
 import { jobs } from "./status/JobsCommand.ts"
 import * as Telemetry from "./telemetry/Telemetry.ts"
@@ -30,7 +30,7 @@ const work = Effect.gen(function* () {
   return yield* worker.run
 }).pipe(
   Effect.provide(
-    Health.layer.pipe(
+    Http.layer.pipe(
       Layer.provideMerge(Worker.layerFromEnv),
       Layer.provideMerge(Telemetry.layer),
       Layer.provideMerge(Logging.layer.pipe(Layer.provideMerge(WorkerConfig.layerFromEnv)))

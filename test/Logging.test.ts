@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { execFileSync } from "node:child_process"
 import * as path from "node:path"
 import * as Logging from "../src/Logging.ts"
+import { mask } from "../src/Masking.ts"
 import { testConfig, testConfigLayer } from "./support/TestConfig.ts"
 
 const secrets = {
@@ -176,8 +177,8 @@ describe("secrets", () => {
   )
 
   it("short ones are left alone", () => {
-    assert.strictEqual(Logging.mask(["abc12"])("abc12 in a word"), "abc12 in a word")
-    assert.strictEqual(Logging.mask(["$&$&$&"])("is $&$&$&!"), "is <redacted>!")
+    assert.strictEqual(mask(["abc12"])("abc12 in a word"), "abc12 in a word")
+    assert.strictEqual(mask(["$&$&$&"])("is $&$&$&!"), "is <redacted>!")
   })
 
   it.effect.prop(

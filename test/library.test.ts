@@ -6,8 +6,8 @@ import { execFile } from "node:child_process"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import { LocalPods } from "../dev/LocalPods.ts"
-import { temporaryFolder } from "./dev/support.ts"
+import { LocalPods } from "../dev/local-pods/LocalPods.ts"
+import { temporaryFolder } from "./support/Conditions.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 

@@ -5,13 +5,13 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import * as path from "node:path"
 import { settingsTable } from "../src/Config.ts"
 import { CHART_RETENTION, chartDefaults } from "../src/config/Installation.ts"
-import { databaseChecks } from "../src/doctor/DatabaseChecks.ts"
-import { kubernetesChecks } from "../src/doctor/KubernetesChecks.ts"
-import { probeCheck } from "../src/doctor/ProbeCheck.ts"
-import { storageChecks } from "../src/doctor/StorageChecks.ts"
-import { temporalChecks } from "../src/doctor/TemporalChecks.ts"
+import { databaseChecks } from "../src/doctor/checks/DatabaseChecks.ts"
+import { kubernetesChecks } from "../src/doctor/checks/KubernetesChecks.ts"
+import { probeCheck } from "../src/doctor/checks/ProbeCheck.ts"
+import { storageChecks } from "../src/doctor/checks/StorageChecks.ts"
+import { temporalChecks } from "../src/doctor/checks/TemporalChecks.ts"
 import * as library from "../src/index.ts"
-import { failureClasses, PodFailure } from "../src/kubernetes/PodFailure.ts"
+import { failureClasses, PodFailure } from "../src/kubernetes/verdict/PodFailure.ts"
 import { JobsDocument } from "../src/status/Document.ts"
 import { phases, states } from "../src/status/Run.ts"
 import { testConfig } from "./support/TestConfig.ts"
@@ -105,7 +105,7 @@ describe("docs/verdicts.md", () => {
   const rows = rowsOf(read("docs/verdicts.md")).filter(([row = ""]) => /^\d+$/.test(row))
 
   it("has exactly the rows that the code uses", () => {
-    const source = read("src/kubernetes/PodStatus.ts") + read("src/kubernetes/PodWaiting.ts")
+    const source = read("src/kubernetes/verdict/decide.ts") + read("src/kubernetes/verdict/Waiting.ts")
     const used = [
       ...source.matchAll(/\b(?:failed|pending)\((\d+),/g),
       ...source.matchAll(/\[(\d+), "[A-Z]\w+"\]/g),

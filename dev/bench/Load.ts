@@ -1,9 +1,9 @@
 /** What the worker takes while it starts, while it has nothing to do, and while many syncs run. */
 import * as Effect from "effect/Effect"
 import { setTimeout as sleep } from "node:timers/promises"
-import { difference } from "../ClusterApi.ts"
+import { difference } from "../cluster/Client.ts"
 import type { Figure } from "./Figures.ts"
-import { until } from "../ClusterPlace.ts"
+import { until } from "../cluster/Place.ts"
 import { besidesWatch } from "./Requests.ts"
 import { startSync } from "./Runs.ts"
 import { cpuShare, type Worker } from "./Worker.ts"

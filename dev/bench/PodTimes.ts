@@ -1,7 +1,7 @@
 /** When each step of a Pod's life reached a watcher of this namespace. */
 import * as Effect from "effect/Effect"
-import type { PodObject } from "../ClusterApi.ts"
-import type { Place } from "../ClusterPlace.ts"
+import type { PodObject } from "../cluster/Client.ts"
+import type { Place } from "../cluster/Place.ts"
 
 export type Moment = "created" | "scheduled" | "running" | "terminated" | "ended" | "deleting" | "gone"
 

@@ -3,7 +3,7 @@
  * everybody, the kubelet and the scheduler too; what these do for a Pod is seen where a bare client makes it.
  */
 import { setTimeout as sleep } from "node:timers/promises"
-import { answeredRequests, difference } from "../ClusterApi.ts"
+import { answeredRequests, difference } from "../cluster/Client.ts"
 import type { Figure } from "./Figures.ts"
 import { check, floor, sync } from "./Runs.ts"
 import type { Worker } from "./Worker.ts"

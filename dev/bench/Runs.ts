@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import { mkdir, readdir, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import type { PodObject } from "../ClusterApi.ts"
+import type { PodObject } from "../cluster/Client.ts"
 import { WORKFLOW_ID } from "./PodTimes.ts"
 import { TASK_QUEUE, type World } from "./World.ts"
 

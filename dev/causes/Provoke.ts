@@ -1,9 +1,9 @@
 /** What ends Pods from outside, done to all Pods of a world at once. Each leaves the cluster as it was. */
 import * as Effect from "effect/Effect"
-import { restartKubelet } from "../cluster/Kubelet.ts"
-import { findRunning } from "../cluster/Processes.ts"
+import { restartKubelet } from "../cluster/node/Kubelet.ts"
+import { findRunning } from "../cluster/node/Processes.ts"
 import { nodeName } from "../cluster/Settings.ts"
-import { type Place, until } from "../ClusterPlace.ts"
+import { type Place, until } from "../cluster/Place.ts"
 
 interface PodObject {
   readonly metadata: {

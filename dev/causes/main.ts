@@ -5,8 +5,8 @@ import * as Exit from "effect/Exit"
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { hostAddress } from "../cluster/Settings.ts"
-import { Postgres } from "../Postgres.ts"
-import { TemporalServer } from "../TemporalServer.ts"
+import { Postgres } from "../postgres/Postgres.ts"
+import { TemporalServer } from "../temporal/TemporalServer.ts"
 import { isRight, type Row, tryCauses } from "./causes.ts"
 
 const HELP = `npm run causes -- [options]

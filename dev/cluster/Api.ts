@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { request } from "node:https"
-import { pki } from "./Certificates.ts"
-import { adminTokenFile } from "./Configuration.ts"
+import { pki } from "./node/Certificates.ts"
+import { adminTokenFile } from "./node/Configuration.ts"
 import { apiUrl, nodeName } from "./Settings.ts"
 
 const patienceMs = 3_000

@@ -2,8 +2,8 @@ import { existsSync, readFileSync, readdirSync, readlinkSync, rmSync } from "nod
 import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
-import { findNetworkNamespaces, removeNetwork } from "./Network.ts"
-import { identify, isAlive, kill, stop, stopProcess, type ProcessId } from "./Processes.ts"
+import { findNetworkNamespaces, removeNetwork } from "./node/Network.ts"
+import { identify, isAlive, kill, stop, stopProcess, type ProcessId } from "./node/Processes.ts"
 import { containerdSocket, podLogsFolder, stateFolder } from "./Settings.ts"
 import { ClusterError, run } from "./Shell.ts"
 

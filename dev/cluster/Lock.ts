@@ -1,5 +1,5 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
-import { identify } from "./Processes.ts"
+import { identify } from "./node/Processes.ts"
 import { stateFolder } from "./Settings.ts"
 import { ClusterError } from "./Shell.ts"
 

@@ -1,5 +1,5 @@
 /** A container's environment and the expansion of its arguments, as the kubelet resolves them. */
-import type { KubeObject } from "./Objects.ts"
+import type { KubeObject } from "./api/Objects.ts"
 import type { Container } from "./Pod.ts"
 
 export type Env = Readonly<Record<string, string>>

@@ -2,8 +2,8 @@
 import type * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { type KubeObject, timestamp } from "./Objects.ts"
-import type { ObjectStore } from "./ObjectStore.ts"
+import { type KubeObject, timestamp } from "./api/Objects.ts"
+import type { ObjectStore } from "./api/ObjectStore.ts"
 import type { PodLog } from "./PodProcess.ts"
 import * as PodStatus from "./PodStatus.ts"
 

@@ -1,6 +1,6 @@
 /** The slice of a Pod's spec that a local process can honour. */
 import * as Schema from "effect/Schema"
-import type { KubeObject } from "./Objects.ts"
+import type { KubeObject } from "./api/Objects.ts"
 
 const KeyRef = Schema.Struct({
   name: Schema.String,

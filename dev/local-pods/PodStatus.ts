@@ -1,6 +1,6 @@
 /** Pod statuses in the form and order in which a kubelet 1.34 reports them. Pure. */
 import { createHash } from "node:crypto"
-import type { KubeObject } from "./Objects.ts"
+import type { KubeObject } from "./api/Objects.ts"
 import { specOf } from "./Pod.ts"
 
 export type PodStatus = Readonly<Record<string, unknown>> & { readonly phase: string }

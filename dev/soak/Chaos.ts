@@ -1,8 +1,8 @@
 /** What is done to a soak: workers killed, Pods deleted, the API server frozen. All random, all bounded. */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import { whileFrozen } from "../cluster/Freeze.ts"
-import { findRunning } from "../cluster/Processes.ts"
+import { whileFrozen } from "../cluster/node/Freeze.ts"
+import { findRunning } from "../cluster/node/Processes.ts"
 import type { World } from "../bench/World.ts"
 import type { Fleet } from "./Fleet.ts"
 

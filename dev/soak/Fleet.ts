@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { freePort } from "../FreePort.ts"
+import { freePort } from "../world/FreePort.ts"
 import { type Env, startWorker, type Worker } from "../bench/Worker.ts"
 
 export interface Fleet {

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Semaphore from "effect/Semaphore"
 import { WorkerConfig } from "../Config.ts"
-import { DiscoverParams, PersistParams, SyncParams, TestParams } from "../olake/ActivityParams.ts"
+import { DiscoverParams, PersistParams, SyncParams, TestParams } from "../olake/contract/Legacy.ts"
 import {
   AlertParams,
   ClearEnded,
@@ -12,19 +12,19 @@ import {
   StopParams,
   SyncEnded,
   SyncRequest
-} from "../olake/ExecutionRequest.ts"
+} from "../olake/contract/Current.ts"
 import type { Operation } from "../olake/Job.ts"
-import * as ActivityBoundary from "./ActivityBoundary.ts"
+import * as Boundary from "./Boundary.ts"
 import { alert } from "./Alert.ts"
-import { clear } from "./Clear.ts"
-import { discover } from "./Discover.ts"
-import { execute } from "./Execute.ts"
-import { persist } from "./Persist.ts"
-import { postClear } from "./PostClear.ts"
-import { stop } from "./Stop.ts"
-import type { Role } from "./Subject.ts"
-import { sync } from "./Sync.ts"
-import { test } from "./Test.ts"
+import { clear } from "./writer/Clear.ts"
+import { discover } from "./short/Discover.ts"
+import { direct } from "./short/Direct.ts"
+import { endSync } from "./writer/EndSync.ts"
+import { endClear } from "./writer/EndClear.ts"
+import { stop } from "./writer/Stop.ts"
+import type { Role } from "./Tracking.ts"
+import { sync } from "./writer/Sync.ts"
+import { check } from "./short/Check.ts"
 import { logDirectoryOf } from "./WorkerLog.ts"
 
 /** The first contract's keys are Go-cased. */
@@ -43,33 +43,31 @@ export const make = Effect.gen(function* () {
   const turns = yield* Semaphore.make((yield* WorkerConfig).concurrency.activities)
   const inTurn = { ...toTheEnd, turns }
   return yield* Effect.all({
-    DiscoverCatalogActivity: ActivityBoundary.make("DiscoverCatalogActivity", DiscoverParams, discover, {
+    DiscoverCatalogActivity: Boundary.make("DiscoverCatalogActivity", DiscoverParams, discover, {
       ...inTurn,
       ...works("discover")
     }),
-    TestConnectionActivity: ActivityBoundary.make("TestConnectionActivity", TestParams, test, {
+    TestConnectionActivity: Boundary.make("TestConnectionActivity", TestParams, check, {
       ...inTurn,
       ...works("check")
     }),
-    SyncActivity: ActivityBoundary.make(
-      "SyncActivity",
-      (wire) => (isFirst(wire) ? SyncParams : SyncRequest),
-      sync,
-      { ...waits, ...works("sync") }
-    ),
-    PostSyncActivity: ActivityBoundary.make(
+    SyncActivity: Boundary.make("SyncActivity", (wire) => (isFirst(wire) ? SyncParams : SyncRequest), sync, {
+      ...waits,
+      ...works("sync")
+    }),
+    PostSyncActivity: Boundary.make(
       "PostSyncActivity",
       (wire) => (isFirst(wire) ? PersistParams : SyncEnded),
-      persist,
+      endSync,
       { ...toTheEnd, ...saves("sync") }
     ),
     ExecuteActivity: Effect.map(
       Effect.all({
-        direct: ActivityBoundary.make("ExecuteActivity", DirectRequest, execute, {
+        direct: Boundary.make("ExecuteActivity", DirectRequest, direct, {
           ...inTurn,
           ...works("discover")
         }),
-        clearing: ActivityBoundary.make("ExecuteActivity", ClearRequest, clear, {
+        clearing: Boundary.make("ExecuteActivity", ClearRequest, clear, {
           ...waits,
           ...works("clear-destination")
         })
@@ -78,12 +76,12 @@ export const make = Effect.gen(function* () {
         (wire: unknown) =>
           isClear(wire) ? clearing(wire) : direct(wire)
     ),
-    PostClearActivity: ActivityBoundary.make("PostClearActivity", ClearEnded, postClear, {
+    PostClearActivity: Boundary.make("PostClearActivity", ClearEnded, endClear, {
       ...toTheEnd,
       ...saves("clear-destination")
     }),
-    StopActivity: ActivityBoundary.make("StopActivity", StopParams, stop, toTheEnd),
-    SendWebhookNotificationActivity: ActivityBoundary.make(
+    StopActivity: Boundary.make("StopActivity", StopParams, stop, toTheEnd),
+    SendWebhookNotificationActivity: Boundary.make(
       "SendWebhookNotificationActivity",
       AlertParams,
       alert,

@@ -5,10 +5,10 @@ import { Jobs } from "../database/Jobs.ts"
 import { Projects } from "../database/Projects.ts"
 import { Webhook } from "../notification/Webhook.ts"
 import { errorLines } from "../olake/ConnectorOutput.ts"
-import type { AlertParams } from "../olake/ExecutionRequest.ts"
+import type { AlertParams } from "../olake/contract/Current.ts"
 import { ofSync } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
-import type { ActivityRun } from "./ActivityBoundary.ts"
+import type { ActivityRun } from "./Activity.ts"
 
 const MOST_LINES = 5
 

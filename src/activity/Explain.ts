@@ -1,9 +1,9 @@
 /** Adds the connector's own last words to a Pod's failure. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { PodFailure } from "../kubernetes/PodFailure.ts"
+import type { PodFailure } from "../kubernetes/verdict/PodFailure.ts"
 import type { PodExit } from "../kubernetes/PodEnd.ts"
-import { MAIN_CONTAINER } from "../kubernetes/PodView.ts"
+import { MAIN_CONTAINER } from "../kubernetes/pod/PodView.ts"
 import { lastErrorLine } from "../olake/ConnectorOutput.ts"
 import type { Job } from "../olake/Job.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"

@@ -1,5 +1,5 @@
 /** JSON objects with an entry for each job. A bad entry is left out and said; the others hold. Pure. */
-import { parseObject } from "./JsonObject.ts"
+import { parseObject } from "../Json.ts"
 
 export interface ByJob<A> {
   readonly entries: ReadonlyMap<number, A>

@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as GoDuration from "./GoDuration.ts"
-import { type JsonObject, parseObject } from "./JsonObject.ts"
+import { type JsonObject, parseObject } from "../Json.ts"
 
 export interface Setting<A> {
   readonly variable: string

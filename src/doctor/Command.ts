@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { examine } from "./Doctor.ts"
 import { reportOf, toJson, toText } from "./Report.ts"
-import { DEFAULT_IMAGE, parseImage } from "./SampleJob.ts"
+import { DEFAULT_IMAGE, parseImage } from "./checks/SampleJob.ts"
 
 /** What the report has said already. */
 export class ProblemsFound extends Data.TaggedError("ProblemsFound") {}

@@ -8,18 +8,18 @@ import { WorkerConfig } from "../Config.ts"
 import { ConfigProblems } from "../config/Load.ts"
 import * as Database from "../database/Database.ts"
 import { Decryption } from "../database/Decryption.ts"
-import { KubernetesClient } from "../kubernetes/KubernetesClient.ts"
-import * as Logging from "../Logging.ts"
+import { KubernetesClient } from "../kubernetes/api/KubernetesClient.ts"
+import { mask } from "../Masking.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import { TemporalClient } from "../temporal/TemporalClient.ts"
 import { TemporalRuntime } from "../temporal/TemporalRuntime.ts"
 import { type Finding, ok, part, problem, warning } from "./Check.ts"
-import { databaseChecks } from "./DatabaseChecks.ts"
-import { kubernetesChecks } from "./KubernetesChecks.ts"
-import { probeCheck } from "./ProbeCheck.ts"
-import type { Image } from "./SampleJob.ts"
-import { storageChecks } from "./StorageChecks.ts"
-import { temporalChecks } from "./TemporalChecks.ts"
+import { databaseChecks } from "./checks/DatabaseChecks.ts"
+import { kubernetesChecks } from "./checks/KubernetesChecks.ts"
+import { probeCheck } from "./checks/ProbeCheck.ts"
+import type { Image } from "./checks/SampleJob.ts"
+import { storageChecks } from "./checks/StorageChecks.ts"
+import { temporalChecks } from "./checks/TemporalChecks.ts"
 
 export interface Options {
   /** Of the connector that a Pod is tried with. */
@@ -55,7 +55,7 @@ const withoutSecrets = ({ database, temporal, jobs }: WorkerConfig["Service"]) =
   const secrets = [database.password, temporal.apiKey, jobs.secretKey].flatMap((secret) =>
     secret === undefined ? [] : [Redacted.value(secret)]
   )
-  const masked = Logging.mask(secrets)
+  const masked = mask(secrets)
   return ({ check, status, found, fix }: Finding): Finding => ({
     check,
     status,

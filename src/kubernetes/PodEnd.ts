@@ -5,15 +5,30 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { ExitMarker } from "../olake/ExitMarker.ts"
-import { isLongRunning, type Job } from "../olake/Job.ts"
-import type { KubernetesClient } from "./KubernetesClient.ts"
-import type { KubernetesError } from "./KubernetesError.ts"
-import type { PodFailure } from "./PodFailure.ts"
-import { PodObserver, type PodSighting } from "./PodObserver.ts"
-import { decide } from "./PodStatus.ts"
-import { defaultTimers, type Verdict } from "./PodVerdict.ts"
-import { fromPod, MAIN_CONTAINER, type PodView } from "./PodView.ts"
+import { isLongRunning, type Job, type JobIdentity } from "../olake/Job.ts"
+import type { KubernetesClient } from "./api/KubernetesClient.ts"
+import type { KubernetesError } from "./api/KubernetesError.ts"
+import type { PodFailure } from "./verdict/PodFailure.ts"
+import { decide } from "./verdict/decide.ts"
+import { defaultTimers, type Verdict, type Stage } from "./verdict/Verdict.ts"
+import { fromPod, MAIN_CONTAINER, type PodView } from "./pod/PodView.ts"
 import type { Observation, PodWatch } from "./PodWatch.ts"
+import * as Context from "effect/Context"
+import { goNameOf, isPodOf } from "./pod/PodIdentity.ts"
+import { nameOf } from "./pod/PodSpec.ts"
+
+/** Who is told what a Pod that is waited for does, at every change; nobody, unless somebody listens. */
+export interface PodSighting {
+  readonly view: PodView
+  readonly stage: Stage
+  /** What it waits for. */
+  readonly message: string
+}
+
+export const PodObserver = Context.Reference<(seen: PodSighting) => Effect.Effect<void>>(
+  "olake-worker/kubernetes/PodObserver",
+  { defaultValue: () => () => Effect.void }
+)
 
 /** A Pod whose connector has ended, well or badly. */
 export interface PodExit {
@@ -40,6 +55,27 @@ export const findByName = (kubernetes: KubernetesClient["Service"], name: string
       () => Effect.succeed(undefined)
     )
   )
+
+/** Finds a run's Pod, in the watch or by asking for its name. */
+export const finder = (kubernetes: KubernetesClient["Service"], watch: PodWatch["Service"]) => {
+  /** The one that the Go worker made, under its own name for it. */
+  const findGos = (job: JobIdentity) =>
+    Effect.map(findByName(kubernetes, goNameOf(job.run.workflowId)), (found) =>
+      found !== undefined && isPodOf(found, job) ? found : undefined
+    )
+
+  /** This run's Pod: as the watch knows it, or as the API server says now. */
+  const findOurs = (job: JobIdentity) =>
+    Effect.gen(function* () {
+      const known = yield* watch.find((view) => isPodOf(view, job))
+      if (known !== undefined) return known
+      const found = yield* findByName(kubernetes, nameOf(job))
+      if (found !== undefined && isPodOf(found, job)) return found
+      return isLongRunning(job.operation) ? yield* findGos(job) : undefined
+    })
+
+  return { findOurs, findGos }
+}
 
 const sightingOf = (view: PodView, verdict: Verdict): PodSighting =>
   verdict._tag === "Pending"

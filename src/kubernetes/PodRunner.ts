@@ -12,29 +12,34 @@ import type * as Scope from "effect/Scope"
 import { WorkerConfig } from "../Config.ts"
 import type { ExitMarker } from "../olake/ExitMarker.ts"
 import { isLongRunning, type Job, type JobIdentity, type Operation } from "../olake/Job.ts"
-import { KubernetesClient } from "./KubernetesClient.ts"
-import type { KubernetesError } from "./KubernetesError.ts"
-import { adoptionOf, isGos, isInTheWayOf } from "./PodAdoption.ts"
-import { awaitEnd, findByName, type PodExit } from "./PodEnd.ts"
-import { Cancelled, JobBusy, NameConflict, type PodRefused, StillTerminating } from "./PodRunnerErrors.ts"
-import * as PodFinder from "./PodFinder.ts"
-import { cannotMark } from "./PodMarker.ts"
-import * as PodCounts from "./PodCounts.ts"
+import { KubernetesClient } from "./api/KubernetesClient.ts"
+import type { KubernetesError } from "./api/KubernetesError.ts"
+import { adoptionOf, isGos, isInTheWayOf } from "./pod/PodIdentity.ts"
+import { awaitEnd, finder, findByName, type PodExit } from "./PodEnd.ts"
+import { Cancelled, JobBusy, NameConflict, type PodRunnerError, StillTerminating } from "./PodRunnerErrors.ts"
+import { cannotMark } from "./verdict/Marker.ts"
 import * as PodSecrets from "./PodSecrets.ts"
-import * as PodSpec from "./PodSpec.ts"
+import * as PodSpec from "./pod/PodSpec.ts"
 import * as PodStop from "./PodStop.ts"
-import { fromPod, hasEnded, MAIN_CONTAINER, type PodView } from "./PodView.ts"
+import { fromPod, hasEnded, hasStarted, type PodView } from "./pod/PodView.ts"
 import { PodWatch } from "./PodWatch.ts"
 import * as Refusals from "./Refusals.ts"
 import { SchedulingRules } from "./SchedulingRules.ts"
+import * as Metric from "effect/Metric"
 
-export type PodRunnerError =
-  | KubernetesError
-  | Cancelled
-  | JobBusy
-  | NameConflict
-  | PodRefused
-  | StillTerminating
+const creations = Metric.counter("pods_created_total", {
+  description: "Pods that were created, by operation",
+  incremental: true
+})
+const adoptions = Metric.counter("pods_adopted_total", {
+  description: "Waits for a Pod that was there already: of another worker, or of an attempt before",
+  incremental: true
+})
+
+const countCreated = (operation: string): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(creations, { operation }), 1)
+
+const countAdopted: Effect.Effect<void> = Metric.update(adoptions, 1)
 
 /** Looks for a place for the Pod before the attempt is given back to Temporal. */
 const MOST_TURNS = 5
@@ -107,7 +112,7 @@ export class PodRunner extends Context.Service<
       const { jobs } = config
       const secrets = PodSecrets.make(kubernetes)
       const refusals = Refusals.make()
-      const { findOurs, findGos } = PodFinder.make(kubernetes, watch)
+      const { findOurs, findGos } = finder(kubernetes, watch)
       const { awaitGone, removeAndWait, stop, askToStop } = PodStop.make(
         kubernetes,
         watch,
@@ -142,7 +147,7 @@ export class PodRunner extends Context.Service<
         const view = fromPod(yield* Effect.uninterruptible(kubernetes.createPod(spec)))
         yield* refusals.over(job)
         yield* secrets.give(job, view)
-        yield* PodCounts.created(job.operation)
+        yield* countCreated(job.operation)
         yield* Effect.annotateLogs(Effect.logInfo("Pod created"), { connector: job.connector })
         return view
       })
@@ -150,7 +155,7 @@ export class PodRunner extends Context.Service<
       const adoptFound = Effect.fnUntraced(function* <E, R>(prepare: Effect.Effect<Job, E, R>, pod: PodView) {
         // Whoever made it may have ended between the two creates.
         if (!hasStarted(pod) && PodSecrets.needsOne(pod)) yield* secrets.give(yield* prepare, pod)
-        yield* PodCounts.adopted
+        yield* countAdopted
         yield* Effect.logInfo("Pod of this run found, waiting for it")
         return pod
       })
@@ -263,8 +268,3 @@ export class PodRunner extends Context.Service<
     })
   )
 }
-
-const hasStarted = ({ containers }: PodView): boolean =>
-  containers.some(
-    ({ name, state }) => name === MAIN_CONTAINER && (state === "running" || state === "terminated")
-  )

@@ -1,6 +1,7 @@
 /** Why a Pod cannot be run now, or at all. */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import type { KubernetesError } from "./api/KubernetesError.ts"
 
 /** The run was cancelled before it had a Pod. */
 export class Cancelled extends Schema.TaggedError<Cancelled>()("Cancelled", { pod: Schema.String }) {
@@ -53,3 +54,11 @@ export class PodRefused extends Schema.TaggedError<PodRefused>()("PodRefused", {
   }
   readonly isRetryable = false
 }
+
+export type PodRunnerError =
+  | KubernetesError
+  | Cancelled
+  | JobBusy
+  | NameConflict
+  | PodRefused
+  | StillTerminating

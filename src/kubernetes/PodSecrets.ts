@@ -1,9 +1,9 @@
 /** Hands a job's encryption key to its Pod in a Secret that goes with the Pod. */
 import * as Effect from "effect/Effect"
 import type { Job } from "../olake/Job.ts"
-import type { KubernetesClient } from "./KubernetesClient.ts"
-import { ownSecret, SECRET_ANNOTATION } from "./PodSpec.ts"
-import type { PodView } from "./PodView.ts"
+import type { KubernetesClient } from "./api/KubernetesClient.ts"
+import { ownSecret, SECRET_ANNOTATION } from "./pod/PodSpec.ts"
+import type { PodView } from "./pod/PodView.ts"
 
 /** Whether the Pod's container waits for a Secret of its own. */
 export const needsOne = (pod: PodView): boolean => pod.annotations[SECRET_ANNOTATION] !== undefined

@@ -4,13 +4,13 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { ExitMarker } from "../olake/ExitMarker.ts"
 import type { JobIdentity } from "../olake/Job.ts"
-import type { KubernetesClient } from "./KubernetesClient.ts"
-import { isPodOf } from "./PodAdoption.ts"
-import type * as PodFinder from "./PodFinder.ts"
+import type { KubernetesClient } from "./api/KubernetesClient.ts"
+import { isPodOf } from "./pod/PodIdentity.ts"
+import type { finder } from "./PodEnd.ts"
 import { StillTerminating } from "./PodRunnerErrors.ts"
-import { decide } from "./PodStatus.ts"
-import { defaultTimers } from "./PodVerdict.ts"
-import { hasEnded, MAIN_CONTAINER, type PodView } from "./PodView.ts"
+import { decide } from "./verdict/decide.ts"
+import { defaultTimers } from "./verdict/Verdict.ts"
+import { hasEnded, MAIN_CONTAINER, type PodView } from "./pod/PodView.ts"
 import type { Observation, PodWatch } from "./PodWatch.ts"
 
 /** Longer than a heartbeat takes to tell an activity of its cancel. */
@@ -29,7 +29,7 @@ const hasConnectorEnded = ({ containers }: PodView): boolean =>
 export const make = (
   kubernetes: KubernetesClient["Service"],
   watch: PodWatch["Service"],
-  findOurs: ReturnType<typeof PodFinder.make>["findOurs"],
+  findOurs: ReturnType<typeof finder>["findOurs"],
   grace: Duration.Duration
 ) => {
   /** Waits until a Pod that is being deleted is gone. */

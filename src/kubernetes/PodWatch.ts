@@ -11,11 +11,11 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { KubernetesClient } from "./KubernetesClient.ts"
-import type { KubernetesError } from "./KubernetesError.ts"
-import * as ListWatch from "./ListWatch.ts"
-import type { WatchFrame } from "./WatchFrame.ts"
-import { fromPod, hasEnded, type PodJson, type PodView } from "./PodView.ts"
+import { KubernetesClient } from "./api/KubernetesClient.ts"
+import type { KubernetesError } from "./api/KubernetesError.ts"
+import * as ListWatch from "./api/ListWatch.ts"
+import type { WatchFrame } from "./api/ApiLists.ts"
+import { fromPod, hasEnded, type PodJson, type PodView } from "./pod/PodView.ts"
 
 /** What is known of one Pod: its latest view, and whether it was proved gone since. */
 export interface Observation {

@@ -3,9 +3,9 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { isLongRunning, type JobIdentity } from "../olake/Job.ts"
-import type { KubernetesError } from "./KubernetesError.ts"
+import type { KubernetesError } from "./api/KubernetesError.ts"
 import { PodRefused } from "./PodRunnerErrors.ts"
-import { nameOf } from "./PodSpec.ts"
+import { nameOf } from "./pod/PodSpec.ts"
 
 const PATIENCE = Duration.minutes(5)
 /** A quota frees itself when other Pods end. */

@@ -11,10 +11,10 @@ import { WorkerConfig } from "../Config.ts"
 import type { ByJob } from "../config/ByJob.ts"
 import { parseMapping } from "../config/JobMapping.ts"
 import { parseProfiles } from "../config/JobProfiles.ts"
-import { type ConfigMapJson, KubernetesClient } from "./KubernetesClient.ts"
-import type { KubernetesError } from "./KubernetesError.ts"
-import * as ListWatch from "./ListWatch.ts"
-import type { Rules } from "./PodPlacement.ts"
+import { type ConfigMapJson, KubernetesClient } from "./api/KubernetesClient.ts"
+import type { KubernetesError } from "./api/KubernetesError.ts"
+import * as ListWatch from "./api/ListWatch.ts"
+import type { Rules } from "./pod/PodPlacement.ts"
 
 /** A right that is missing is rarely granted while one waits for it. */
 const UNTIL_ASKED_AGAIN = Duration.minutes(5)

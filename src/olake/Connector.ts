@@ -1,6 +1,6 @@
 /** OLake's connector command line: arguments and config files of an operation. Pure. */
 import * as Redacted from "effect/Redacted"
-import type { DiscoverParams, TestParams } from "./ActivityParams.ts"
+import type { DiscoverParams, TestParams } from "./contract/Legacy.ts"
 import type { JobFile } from "./Job.ts"
 import { MOUNT_PATH, RUN_FILE, STATE_FILE, STREAMS_FILE } from "./Workdir.ts"
 

@@ -1,7 +1,7 @@
 /** Reads what a connector says: lines of `olake.log` (JSON) or of its standard output (coloured text). Pure. */
 import * as Predicate from "effect/Predicate"
-import { type JsonObject, parseObject } from "../config/JsonObject.ts"
-import { oneLine } from "./OneLine.ts"
+import { type JsonObject, parseObject } from "../Json.ts"
+import { oneLine } from "../Text.ts"
 
 /** The result of TestConnectionWorkflow, as OLake's UI reads it. */
 export interface ConnectionStatus {

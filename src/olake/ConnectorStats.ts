@@ -1,7 +1,6 @@
 /** Reads `stats.json`, which a connector rewrites every two seconds of a sync; whatever stands in it. Pure. */
 import * as Predicate from "effect/Predicate"
-import { parseObject } from "../config/JsonObject.ts"
-import { defined } from "./Defined.ts"
+import { parseObject, defined } from "../Json.ts"
 
 /** How far a sync is. What the file does not say, or says senselessly, is absent. */
 export interface Progress {

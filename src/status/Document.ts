@@ -1,7 +1,7 @@
 /** The answer of `GET /jobs`. New fields may come; what is there keeps its meaning within a version. */
 import * as Schema from "effect/Schema"
 import { shareOf } from "../olake/ConnectorStats.ts"
-import { defined } from "../olake/Defined.ts"
+import { defined } from "../Json.ts"
 import { phases, type Run, states } from "./Run.ts"
 
 const Text = Schema.String

@@ -2,7 +2,7 @@
 import { type Progress, shareOf } from "../olake/ConnectorStats.ts"
 import type { LogLine } from "../olake/ConnectorOutput.ts"
 import type { Operation } from "../olake/Job.ts"
-import { oneLine } from "../olake/OneLine.ts"
+import { oneLine } from "../Text.ts"
 
 /** What a run that is active does: the worker's own steps, and the stages of its Pod. */
 export const phases = [

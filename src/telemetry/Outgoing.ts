@@ -1,7 +1,7 @@
 /** The last look at what goes to a collector: secrets masked, names as in the documents. Pure. */
 import type { MetricsData } from "effect/observability/OtlpMetrics"
 import type { TraceData } from "effect/observability/OtlpTracer"
-import type { Mask } from "../Logging.ts"
+import type { Mask } from "../Masking.ts"
 import { PREFIX } from "../Metrics.ts"
 import { ROOT } from "../Tracing.ts"
 

@@ -1,6 +1,6 @@
 /**
  * The Temporal SDK's one runtime per process: its log goes through ours, its metrics to a loopback port
- * that Health reads, and signals stay with us.
+ * that Http reads, and signals stay with us.
  */
 import { DefaultLogger, Runtime } from "@temporalio/worker"
 import * as Context from "effect/Context"

@@ -1,6 +1,6 @@
 /**
  * Temporal's worker. One task queue serves all, as OLake's UI and the Go worker know one only; that hundreds of long
- * waits take no slot from a test of two seconds is ActivityBoundary's work.
+ * waits take no slot from a test of two seconds is Boundary's work.
  */
 import {
   bundleWorkflowCode,
@@ -114,7 +114,7 @@ export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) 
       const worker = yield* create(connection, {
         workflowBundle: bundle,
         activities,
-        // A slot for all that may wait; how many of them work at a time, ActivityBoundary says.
+        // A slot for all that may wait; how many of them work at a time, Boundary says.
         maxConcurrentActivityTaskExecutions: concurrency.activities + concurrency.syncs,
         // The SDK wants at least two, one of them for its sticky queue.
         maxConcurrentWorkflowTaskExecutions: Math.max(2, concurrency.workflows),

@@ -1,6 +1,6 @@
 /** What a workflow reads in an activity's failure. */
 import { ActivityFailure, ApplicationFailure, TemporalFailure } from "@temporalio/workflow"
-import type { FailureClass, Retry } from "../kubernetes/PodFailure.ts"
+import type { FailureClass, Retry } from "../kubernetes/verdict/PodFailure.ts"
 import { infra } from "./Policy.ts"
 
 const applicationCause = (error: unknown): ApplicationFailure | undefined =>

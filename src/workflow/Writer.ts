@@ -1,6 +1,6 @@
 /** The run of a writer, a sync or a clear-destination: waits for its Pod, then ends it and saves what it has reached. */
 import { CancellationScope, CancelledFailure, patched, setCurrentDetails, sleep } from "@temporalio/workflow"
-import type { Persisted } from "../activity/Persist.ts"
+import type { Persisted } from "../activity/writer/EndSync.ts"
 import { began, combined, mayHaveNewPod, textOf, typeOf } from "./Failures.ts"
 import { pauseBefore } from "./Policy.ts"
 

@@ -1,15 +1,15 @@
 /** What people read of failures that are none of a Pod's: in a run's failure, in its alert and in worker.log alike. */
 import { describe, it } from "@effect/vitest"
-import { InvalidRequest } from "../../src/activity/ActivityBoundary.ts"
-import { InvalidState, ConfigsLeft, StateUnsaved } from "../../src/activity/Persist.ts"
-import { ResultTooLarge } from "../../src/activity/ResultSize.ts"
-import { PodTaken, ResultMissing, TimedOut } from "../../src/activity/ShortRun.ts"
-import { InvalidJob } from "../../src/activity/WriterRun.ts"
+import { InvalidRequest } from "../../src/activity/Activity.ts"
+import { InvalidState, ConfigsLeft, StateUnsaved } from "../../src/activity/writer/EndSync.ts"
+import { ResultTooLarge } from "../../src/activity/Result.ts"
+import { PodTaken, ResultMissing, TimedOut } from "../../src/activity/short/ShortRun.ts"
+import { InvalidJob } from "../../src/activity/writer/WriterRun.ts"
 import { DecryptionError } from "../../src/database/Decryption.ts"
 import { IncompleteJob, JobNotFound } from "../../src/database/Jobs.ts"
 import { DatabaseError } from "../../src/database/Query.ts"
-import { KubernetesError } from "../../src/kubernetes/KubernetesError.ts"
-import { PodFailure } from "../../src/kubernetes/PodFailure.ts"
+import { KubernetesError } from "../../src/kubernetes/api/KubernetesError.ts"
+import { PodFailure } from "../../src/kubernetes/verdict/PodFailure.ts"
 import {
   Cancelled,
   JobBusy,

@@ -5,17 +5,17 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
-import * as ActivityBoundary from "../../src/activity/ActivityBoundary.ts"
-import { Drain } from "../../src/activity/Drain.ts"
-import { type Role, subjectOf } from "../../src/activity/Subject.ts"
-import { PodFailure } from "../../src/kubernetes/PodFailure.ts"
-import { PodObserver } from "../../src/kubernetes/PodObserver.ts"
-import { fromPod } from "../../src/kubernetes/PodView.ts"
+import * as Boundary from "../../src/activity/Boundary.ts"
+import { Drain } from "../../src/activity/Boundary.ts"
+import { type Role, subjectOf } from "../../src/activity/Tracking.ts"
+import { PodFailure } from "../../src/kubernetes/verdict/PodFailure.ts"
+import { PodObserver } from "../../src/kubernetes/PodEnd.ts"
+import { fromPod } from "../../src/kubernetes/pod/PodView.ts"
 import { JobBusy } from "../../src/kubernetes/PodRunnerErrors.ts"
 import { ofSync } from "../../src/olake/Workdir.ts"
 import { RunRegistry } from "../../src/status/RunRegistry.ts"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
-import { eventually } from "../dev/support.ts"
+import { eventually } from "../support/Conditions.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
 
 const environment = Layer.mergeAll(Drain.layer, RunRegistry.layer, Layer.mock(SharedStorage, {})).pipe(
@@ -28,8 +28,8 @@ const wire = { JobID: 7 }
 
 type Program = Effect.Effect<unknown, PodFailure | JobBusy>
 
-const activityOf = (program: Program, more: Partial<ActivityBoundary.BoundaryOptions> = {}) =>
-  ActivityBoundary.make("SyncActivity", Request, () => program, {
+const activityOf = (program: Program, more: Partial<Boundary.BoundaryOptions> = {}) =>
+  Boundary.make("SyncActivity", Request, () => program, {
     detachesOnDrain: true,
     role: sync,
     ...more
@@ -176,7 +176,7 @@ describe("how it ends", () => {
 
   it.live("an activity without a role is no run's", () =>
     Effect.gen(function* () {
-      const activity = yield* ActivityBoundary.make("StopActivity", Request, () => Effect.void, {
+      const activity = yield* Boundary.make("StopActivity", Request, () => Effect.void, {
         detachesOnDrain: false
       })
       yield* Effect.promise(() => new MockActivityEnvironment().run(activity, wire))

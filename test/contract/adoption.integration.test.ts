@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { fileURLToPath } from "node:url"
 import { adoption } from "../../dev/bench/Adoption.ts"
-import { Postgres } from "../../dev/Postgres.ts"
-import { TemporalServer } from "../../dev/TemporalServer.ts"
+import { Postgres } from "../../dev/postgres/Postgres.ts"
+import { TemporalServer } from "../../dev/temporal/TemporalServer.ts"
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url))
 const SYNCS = 200

@@ -1,7 +1,7 @@
 /** A user cancels a sync in each of its phases. */
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { eventually } from "../dev/support.ts"
+import { eventually } from "../support/Conditions.ts"
 import {
   insertProbeJob,
   nothingLeft,

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { EXIT_FILE } from "../../src/olake/Workdir.ts"
-import { eventually } from "../dev/support.ts"
+import { eventually } from "../support/Conditions.ts"
 import {
   directoryOf,
   insertProbeJob,

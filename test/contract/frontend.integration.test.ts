@@ -1,8 +1,8 @@
 /** Temporal's frontend goes away while syncs run, and while they end. */
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { freePort } from "../../dev/FreePort.ts"
-import { eventually } from "../dev/support.ts"
+import { freePort } from "../../dev/world/FreePort.ts"
+import { eventually } from "../support/Conditions.ts"
 import { oneResult, runningSync } from "../support/Runs.ts"
 import { tcpProxy } from "../support/TcpProxy.ts"
 import { startWorker } from "../support/WorkerProcess.ts"

@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { eventually } from "../dev/support.ts"
+import { eventually } from "../support/Conditions.ts"
 import {
   directoryOf,
   encrypted,

@@ -3,8 +3,8 @@ import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { Postgres } from "../../dev/Postgres.ts"
-import { addOrders, SHOP_ROWS, shopCatalog, shopSource } from "../../dev/shop.ts"
+import { Postgres } from "../../dev/postgres/Postgres.ts"
+import { addOrders, SHOP_ROWS, shopCatalog, shopSource } from "../../dev/postgres/Shop.ts"
 import {
   directoryOf,
   encrypted,
@@ -17,7 +17,7 @@ import {
 import { ask } from "../support/WorkerProcess.ts"
 import { ended, type Ended, execute, params, start, uniqueId } from "../support/Workflows.ts"
 import { SECRET_KEY, World } from "../support/World.ts"
-import { movedRows } from "../dev/support.ts"
+import { movedRows } from "../support/Conditions.ts"
 
 type It = (name: string, test: () => Effect.Effect<void, unknown, World>, timeout?: number) => void
 

@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { packImage } from "../../dev/cluster/Images.ts"
-import { identify, isAlive } from "../../dev/cluster/Processes.ts"
+import { packImage } from "../../dev/cluster/images/Images.ts"
+import { identify, isAlive } from "../../dev/cluster/node/Processes.ts"
 
-const probe = join(import.meta.dirname, "../../dev/cluster/probe.sh")
+const probe = join(import.meta.dirname, "../../dev/cluster/images/probe.sh")
 
 let folder: string
 beforeEach(() => {

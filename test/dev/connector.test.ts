@@ -5,8 +5,8 @@ import { createCipheriv, createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { decrypt } from "../../dev/connector/ConfigFile.ts"
-import { Postgres } from "../../dev/Postgres.ts"
-import { addOrders, createShop, SHOP_ROWS, shopCatalog, shopSource } from "../../dev/shop.ts"
+import { Postgres } from "../../dev/postgres/Postgres.ts"
+import { addOrders, createShop, SHOP_ROWS, shopCatalog, shopSource } from "../../dev/postgres/Shop.ts"
 import {
   connector,
   eventually,
@@ -15,7 +15,7 @@ import {
   startConnector,
   temporaryFolder,
   writeJson
-} from "./support.ts"
+} from "../support/Conditions.ts"
 
 const Shop = Layer.effectDiscard(createShop).pipe(Layer.provideMerge(Postgres.layer()))
 

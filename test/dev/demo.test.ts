@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { SHOP_ROWS } from "../../dev/shop.ts"
+import { SHOP_ROWS } from "../../dev/postgres/Shop.ts"
 
-const DEMO = fileURLToPath(new URL("../../dev/demo.ts", import.meta.url))
+const DEMO = fileURLToPath(new URL("../../dev/demo/main.ts", import.meta.url))
 
 const demo = (args: ReadonlyArray<string>) =>
   Effect.callback<{ readonly exitCode: number; readonly output: string }>((resume, signal) => {

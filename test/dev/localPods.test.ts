@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
-import { LocalPods } from "../../dev/LocalPods.ts"
+import { LocalPods } from "../../dev/local-pods/LocalPods.ts"
 import {
   awaitGone,
   awaitPod,
@@ -16,8 +16,8 @@ import {
   SECRETS,
   shell,
   state
-} from "./api.ts"
-import { eventually, isAlive, temporaryFolder } from "./support.ts"
+} from "../support/LocalApi.ts"
+import { eventually, isAlive, temporaryFolder } from "../support/Conditions.ts"
 
 layer(LocalPods.layer({ timing: { creating: 5, ending: 30, retrying: 30 } }), {
   timeout: "30 seconds",

@@ -4,11 +4,28 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
-import { LocalPods } from "../../dev/LocalPods.ts"
-import { Postgres } from "../../dev/Postgres.ts"
-import { createShop, SHOP_ROWS, shopCatalog, shopSource } from "../../dev/shop.ts"
-import { awaitGone, awaitPod, call, createPod, ended, PODS, running, shell, state } from "./api.ts"
-import { eventually, isAlive, movedRows, readJson, temporaryFolder, writeJson } from "./support.ts"
+import { LocalPods } from "../../dev/local-pods/LocalPods.ts"
+import { Postgres } from "../../dev/postgres/Postgres.ts"
+import { createShop, SHOP_ROWS, shopCatalog, shopSource } from "../../dev/postgres/Shop.ts"
+import {
+  awaitGone,
+  awaitPod,
+  call,
+  createPod,
+  ended,
+  PODS,
+  running,
+  shell,
+  state
+} from "../support/LocalApi.ts"
+import {
+  eventually,
+  isAlive,
+  movedRows,
+  readJson,
+  temporaryFolder,
+  writeJson
+} from "../support/Conditions.ts"
 
 it.live("ends every process with its scope", () =>
   Effect.gen(function* () {

@@ -2,9 +2,9 @@ import { assert, it } from "@effect/vitest"
 import { CoreV1Api, KubeConfig } from "@kubernetes/client-node"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { LocalPods } from "../../dev/LocalPods.ts"
-import { awaitPod, call, createPod, patch, PODS, shell, watch } from "./api.ts"
-import { eventually } from "./support.ts"
+import { LocalPods } from "../../dev/local-pods/LocalPods.ts"
+import { awaitPod, call, createPod, patch, PODS, shell, watch } from "../support/LocalApi.ts"
+import { eventually } from "../support/Conditions.ts"
 
 const labelled = (app: string) => ({ image: "none", labels: { app } })
 const names = (list: { items: ReadonlyArray<{ metadata: { name: string } }> }) =>

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as fs from "node:fs"
 import * as os from "node:os"
-import { olakeTables } from "../../dev/OlakeTables.ts"
-import { Postgres } from "../../dev/Postgres.ts"
-import { addOrders, createShop, SHOP_DATABASE, SHOP_ROWS, sqlLayer } from "../../dev/shop.ts"
+import { olakeTables } from "../../dev/postgres/OlakeTables.ts"
+import { Postgres } from "../../dev/postgres/Postgres.ts"
+import { addOrders, createShop, SHOP_DATABASE, SHOP_ROWS, sqlLayer } from "../../dev/postgres/Shop.ts"
 
 const select1 = SqlClient.SqlClient.pipe(
   Effect.flatMap((sql) => sql`SELECT 1 AS one`),

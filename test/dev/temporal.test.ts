@@ -3,9 +3,9 @@ import { Connection } from "@temporalio/client"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as path from "node:path"
-import { temporalCli, temporalTestServer } from "../../dev/TemporalCli.ts"
-import { TemporalServer } from "../../dev/TemporalServer.ts"
-import { temporaryFolder } from "./support.ts"
+import { temporalCli, temporalTestServer } from "../../dev/temporal/TemporalCli.ts"
+import { TemporalServer } from "../../dev/temporal/TemporalServer.ts"
+import { temporaryFolder } from "../support/Conditions.ts"
 
 const START = ["workflow", "start", "--type", "None", "--task-queue", "none", "--workflow-id"]
 

@@ -1,6 +1,6 @@
 /** `olake-worker doctor --json` as a process, and what of its findings is not as it should be. */
 import * as Effect from "effect/Effect"
-import type { Env } from "../../dev/WorkerEnv.ts"
+import type { Env } from "../../dev/world/WorkerEnv.ts"
 import type { Report } from "../../src/doctor/Report.ts"
 import { startWorker, type StartOptions } from "../support/WorkerProcess.ts"
 

@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import * as path from "node:path"
 import { tryCauses } from "../../dev/causes/causes.ts"
 import { hostAddress } from "../../dev/cluster/Settings.ts"
-import { Postgres } from "../../dev/Postgres.ts"
-import { TemporalServer } from "../../dev/TemporalServer.ts"
+import { Postgres } from "../../dev/postgres/Postgres.ts"
+import { TemporalServer } from "../../dev/temporal/TemporalServer.ts"
 import { clusterAccess } from "../support/ClusterAccess.ts"
 
 const access = await clusterAccess()

@@ -2,11 +2,11 @@
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
-import { whileFrozen } from "../../dev/cluster/Freeze.ts"
-import { restartKubelet } from "../../dev/cluster/Kubelet.ts"
+import { whileFrozen } from "../../dev/cluster/node/Freeze.ts"
+import { restartKubelet } from "../../dev/cluster/node/Kubelet.ts"
 import { nodeName } from "../../dev/cluster/Settings.ts"
-import { connect, type PodObject } from "../../dev/ClusterApi.ts"
-import { until } from "../../dev/ClusterPlace.ts"
+import { connect, type PodObject } from "../../dev/cluster/Client.ts"
+import { until } from "../../dev/cluster/Place.ts"
 import { clusterAccess } from "../support/ClusterAccess.ts"
 import {
   failedAs,

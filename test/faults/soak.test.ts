@@ -3,9 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as path from "node:path"
 import { hostAddress } from "../../dev/cluster/Settings.ts"
-import { Postgres } from "../../dev/Postgres.ts"
+import { Postgres } from "../../dev/postgres/Postgres.ts"
 import { soak } from "../../dev/soak/soak.ts"
-import { TemporalServer } from "../../dev/TemporalServer.ts"
+import { TemporalServer } from "../../dev/temporal/TemporalServer.ts"
 import { clusterAccess } from "../support/ClusterAccess.ts"
 
 const access = await clusterAccess()

@@ -7,9 +7,9 @@ import * as Schedule from "effect/Schedule"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { Postgres } from "../../dev/Postgres.ts"
-import { sqlLayer } from "../../dev/shop.ts"
-import { eventually, temporaryFolder } from "../dev/support.ts"
+import { Postgres } from "../../dev/postgres/Postgres.ts"
+import { sqlLayer } from "../../dev/postgres/Shop.ts"
+import { eventually, temporaryFolder } from "../support/Conditions.ts"
 import * as Mounts from "../support/Mounts.ts"
 import {
   directoryOf,

@@ -3,7 +3,7 @@ import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { temporaryFolder } from "../../dev/ClusterPlace.ts"
+import { temporaryFolder } from "../../dev/cluster/Place.ts"
 import { clusterAccess } from "../support/ClusterAccess.ts"
 import { CHART, helmProgram, RELEASE, render, renderText } from "../support/Helm.ts"
 import {

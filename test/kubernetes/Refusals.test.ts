@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
-import { KubernetesError } from "../../src/kubernetes/KubernetesError.ts"
+import { KubernetesError } from "../../src/kubernetes/api/KubernetesError.ts"
 import * as Refusals from "../../src/kubernetes/Refusals.ts"
 import type { JobIdentity } from "../../src/olake/Job.ts"
 

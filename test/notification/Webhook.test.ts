@@ -6,7 +6,7 @@ import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { type Alert, alertText, Webhook, type WebhookError } from "../../src/notification/Webhook.ts"
-import { eventually } from "../dev/support.ts"
+import { eventually } from "../support/Conditions.ts"
 import { listenerThat, type Reply } from "../support/Listener.ts"
 import { hastyClock, withLines } from "./support.ts"
 

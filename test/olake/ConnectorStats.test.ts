@@ -84,7 +84,7 @@ describe("stats.json", () => {
   })
 
   it("of the stand-in connectors has the same keys", () => {
-    const script = fs.readFileSync(new URL("../../dev/cluster/probe.sh", import.meta.url), "utf8")
+    const script = fs.readFileSync(new URL("../../dev/cluster/images/probe.sh", import.meta.url), "utf8")
     const [, written = ""] = /printf '(\{"Writer Threads".*\})' >/.exec(script) ?? []
     assert.deepStrictEqual(Object.keys(JSON.parse(written) as object), Object.keys(real))
     assert.isDefined(progressOf(written))

@@ -6,7 +6,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { hasFinished, markingCommand, parseExitMarker, POD_UID_VARIABLE } from "../../src/olake/ExitMarker.ts"
 import { EXIT_FILE, MOUNT_PATH } from "../../src/olake/Workdir.ts"
-import { eventually, temporaryFolder } from "../dev/support.ts"
+import { eventually, temporaryFolder } from "../support/Conditions.ts"
 
 const has = (program: string): boolean => {
   try {

@@ -9,7 +9,7 @@ import { lookup } from "node:dns/promises"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { inTurns } from "../../src/storage/Turns.ts"
-import { temporaryFolder } from "../dev/support.ts"
+import { temporaryFolder } from "../support/Conditions.ts"
 
 /** More than Node has threads. */
 const MANY = 8

@@ -4,7 +4,7 @@ import { execFile, spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as path from "node:path"
-import { findHelm } from "../../dev/cluster/Helm.ts"
+import { findHelm } from "../../dev/cluster/programs/Helm.ts"
 import { inState } from "../../dev/cluster/Settings.ts"
 import { findProgram } from "../../dev/cluster/Shell.ts"
 

@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { JobsDocument, type RunDocument } from "../../src/status/Document.ts"
-import { eventually } from "../dev/support.ts"
+import { eventually } from "./Conditions.ts"
 import { ask } from "./WorkerProcess.ts"
 import { World } from "./World.ts"
 

@@ -1,8 +1,8 @@
 /** The worker's own Kubernetes layers against LocalPods, with calls that tests let fail. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { LocalPods, type LocalPodsOptions, type Scenario } from "../../dev/LocalPods.ts"
-import { KubernetesClient } from "../../src/kubernetes/KubernetesClient.ts"
+import { LocalPods, type LocalPodsOptions, type Scenario } from "../../dev/local-pods/LocalPods.ts"
+import { KubernetesClient } from "../../src/kubernetes/api/KubernetesClient.ts"
 import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
 import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import { SchedulingRules } from "../../src/kubernetes/SchedulingRules.ts"

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { createCipheriv, createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { eventually } from "../dev/support.ts"
+import { eventually } from "./Conditions.ts"
 import { type Ended, ended, start, uniqueId } from "./Workflows.ts"
 import { SECRET_KEY, World } from "./World.ts"
 
@@ -20,7 +20,7 @@ export const encrypted = (config: unknown): string => {
   return JSON.stringify(Buffer.concat(parts).toString("base64"))
 }
 
-/** A job of dev/cluster/probe.sh. */
+/** A job of dev/cluster/images/probe.sh. */
 export const insertProbeJob = (
   configs: { readonly source?: unknown; readonly destination?: unknown; readonly version?: string },
   state?: string,

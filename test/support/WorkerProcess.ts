@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import type { Env } from "../../dev/WorkerEnv.ts"
-import { eventually } from "../dev/support.ts"
+import type { Env } from "../../dev/world/WorkerEnv.ts"
+import { eventually } from "./Conditions.ts"
 
 const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
 

@@ -7,20 +7,20 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { fileURLToPath } from "node:url"
 import { hostAddress } from "../../dev/cluster/Settings.ts"
-import { place } from "../../dev/ClusterPlace.ts"
-import { LocalPods } from "../../dev/LocalPods.ts"
-import { olakeTables } from "../../dev/OlakeTables.ts"
-import { Postgres } from "../../dev/Postgres.ts"
-import { createShop, sqlLayer } from "../../dev/shop.ts"
-import { type CliResult, TemporalServer } from "../../dev/TemporalServer.ts"
-import { CLAIM, type Env, workerEnv } from "../../dev/WorkerEnv.ts"
-import { temporaryFolder } from "../dev/support.ts"
+import { place } from "../../dev/cluster/Place.ts"
+import { LocalPods } from "../../dev/local-pods/LocalPods.ts"
+import { olakeTables } from "../../dev/postgres/OlakeTables.ts"
+import { Postgres } from "../../dev/postgres/Postgres.ts"
+import { createShop, sqlLayer } from "../../dev/postgres/Shop.ts"
+import { type CliResult, TemporalServer } from "../../dev/temporal/TemporalServer.ts"
+import { CLAIM, type Env, workerEnv } from "../../dev/world/WorkerEnv.ts"
+import { temporaryFolder } from "./Conditions.ts"
 import { type Heard, listener } from "./Listener.ts"
 import { startWorker, untilReady, type WorkerProcess } from "./WorkerProcess.ts"
 
 export const SECRET_KEY = "marker-of-the-secret-key"
 export const TASK_QUEUE = "olake-test"
-const PROBE = fileURLToPath(new URL("../../dev/cluster/probe.sh", import.meta.url))
+const PROBE = fileURLToPath(new URL("../../dev/cluster/images/probe.sh", import.meta.url))
 
 /** Names of the Pods (and Secrets) that are there. */
 interface Platform {

@@ -1,7 +1,7 @@
 /** What a collector hears of a run, of a worker as a process. */
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { eventually } from "../dev/support.ts"
+import { eventually } from "../support/Conditions.ts"
 import { type Heard, listener, listenerThat } from "../support/Listener.ts"
 import { runningSync, succeeded } from "../support/Runs.ts"
 import { ended } from "../support/Workflows.ts"

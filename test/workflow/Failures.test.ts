@@ -1,6 +1,6 @@
 /** The workflow's own table of failures says the same as the verdicts'. */
 import { assert, describe, it } from "@effect/vitest"
-import { failureClasses, PodFailure } from "../../src/kubernetes/PodFailure.ts"
+import { failureClasses, PodFailure } from "../../src/kubernetes/verdict/PodFailure.ts"
 import { mayHaveNewPod } from "../../src/workflow/Failures.ts"
 import { infra, pauseBefore } from "../../src/workflow/Policy.ts"
 

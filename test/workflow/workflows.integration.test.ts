@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
-import { temporalTestServer } from "../../dev/TemporalCli.ts"
+import { temporalTestServer } from "../../dev/temporal/TemporalCli.ts"
 import type { Activities } from "../../src/activity/Activities.ts"
 import type * as workflows from "../../src/workflow/workflows.ts"
 

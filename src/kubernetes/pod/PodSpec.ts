@@ -1,0 +1,231 @@
+/** From a job to its Pod: name, labels, image, mounts. Pure; the clock is an input. */
+import type { V1EnvVar, V1Pod, V1ResourceRequirements, V1Secret } from "@kubernetes/client-node"
+import * as Duration from "effect/Duration"
+import * as Redacted from "effect/Redacted"
+import type { WorkerConfig } from "../../Config.ts"
+import { SECRET_KEY_VARIABLE } from "../../olake/Connector.ts"
+import { markingCommand, POD_UID_VARIABLE } from "../../olake/ExitMarker.ts"
+import {
+  isLongRunning,
+  type Job,
+  type JobIdentity,
+  type Operation,
+  type RunIdentity
+} from "../../olake/Job.ts"
+import { MOUNT_PATH, sha256, SHARED_MOUNT_PATH } from "../../olake/Workdir.ts"
+import { placementOf, type Rules } from "./PodPlacement.ts"
+import { MAIN_CONTAINER } from "./PodView.ts"
+
+type Jobs = WorkerConfig["Service"]["jobs"]
+
+export const KEY_LABEL = "olake.io/key"
+export const JOB_ID_LABEL = "olake.io/job-id"
+export const CONNECTOR_LABEL = "olake.io/connector"
+export const OPERATION_LABEL = "olake.io/operation-type"
+export const WORKFLOW_ID_ANNOTATION = "olake.io/workflow-id"
+export const RUN_ID_ANNOTATION = "olake.io/run-id"
+export const SECRET_ANNOTATION = "olake.io/secret-name"
+export const CREATED_AT_ANNOTATION = "olake.io/created-at"
+export const NAMESPACE_ANNOTATION = "olake.io/temporal-namespace"
+
+const VOLUME = "job-storage"
+
+const hash = (length: number, ...parts: ReadonlyArray<string | number>): string =>
+  sha256(JSON.stringify(parts)).slice(0, length)
+
+/** Which run a Pod belongs to, whole and short enough for a label. */
+export const keyOf = (run: RunIdentity, operation: Operation): string =>
+  hash(16, run.temporalNamespace, run.taskQueue, run.workflowId, run.runId, operation)
+
+/**
+ * A writer's name is its job's, so the API server itself refuses a second writer beside a live one.
+ * All others are named after their run. Hashes are of whole ids: no two are cut into the same name.
+ */
+export const nameOf = (job: JobIdentity): string =>
+  isLongRunning(job.operation)
+    ? `olake-job-${job.jobId}-${hash(10, job.run.temporalNamespace, job.run.taskQueue, job.jobId)}`
+    : `olake-${job.operation}-${keyOf(job.run, job.operation)}`
+
+/** The nearest valid label value; for people to search by, the annotation has the id itself. */
+export const labelValue = (text: string): string =>
+  text
+    .replace(/[^A-Za-z0-9_.-]/g, "-")
+    .slice(0, 63)
+    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "")
+
+export const imageOf = (job: Pick<Job, "connector" | "version">, registryBase: string): string => {
+  const base = registryBase.replace(/\/+$/, "")
+  const repository = `olakego/source-${job.connector}:${job.version}`
+  return base === "" || base === "registry-1.docker.io" ? repository : `${base}/${repository}`
+}
+
+/** How the encryption key reaches the container. */
+export type SecretKeySource = "none" | "namedSecret" | "ownSecret" | "literal"
+
+export const secretKeySource = (job: Job, jobs: Jobs, mayCreateSecrets: boolean): SecretKeySource => {
+  if (job.secretKey === undefined) return "none"
+  const isConfigured =
+    jobs.secretKey !== undefined && Redacted.value(jobs.secretKey) === Redacted.value(job.secretKey)
+  if (jobs.secretName !== undefined && isConfigured) return "namedSecret"
+  return mayCreateSecrets ? "ownSecret" : "literal"
+}
+
+const secretKeyVariable = (job: Job, jobs: Jobs, source: SecretKeySource, ownName: string): V1EnvVar => {
+  const name = SECRET_KEY_VARIABLE
+  switch (source) {
+    case "none":
+      return { name, value: "" }
+    case "namedSecret":
+      return { name, valueFrom: { secretKeyRef: { name: jobs.secretName ?? "", key: jobs.secretNameKey } } }
+    case "ownSecret":
+      return { name, valueFrom: { secretKeyRef: { name: ownName, key: name } } }
+    case "literal":
+      return { name, value: job.secretKey === undefined ? "" : Redacted.value(job.secretKey) }
+  }
+}
+
+/** The Secret of one Pod, gone with it. */
+export const ownSecret = (
+  job: Job,
+  name: string,
+  owner: { readonly name: string; readonly uid: string },
+  namespace: string
+): V1Secret => ({
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: {
+    name,
+    namespace,
+    labels: labelsOf(job),
+    ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: owner.name, uid: owner.uid }]
+  },
+  immutable: true,
+  type: "Opaque",
+  stringData: { [SECRET_KEY_VARIABLE]: job.secretKey === undefined ? "" : Redacted.value(job.secretKey) }
+})
+
+const labelsOf = (job: Job): Record<string, string> => ({
+  "app.kubernetes.io/name": "olake",
+  "app.kubernetes.io/component": `${job.connector}-${job.operation}`,
+  "app.kubernetes.io/managed-by": "olake-workers",
+  [OPERATION_LABEL]: job.operation,
+  [CONNECTOR_LABEL]: job.connector,
+  [JOB_ID_LABEL]: String(job.jobId),
+  "olake.io/workflow-id": labelValue(job.run.workflowId),
+  [KEY_LABEL]: keyOf(job.run, job.operation)
+})
+
+const resourcesOf = (jobs: Jobs): V1ResourceRequirements => {
+  const limits = {
+    ...(jobs.cpuLimit === undefined ? {} : { cpu: jobs.cpuLimit }),
+    ...(jobs.memoryLimit === undefined ? {} : { memory: jobs.memoryLimit })
+  }
+  return {
+    requests: { cpu: jobs.cpuRequest, memory: jobs.memoryRequest },
+    ...(Object.keys(limits).length === 0 ? {} : { limits })
+  }
+}
+
+const podUid: V1EnvVar = { name: POD_UID_VARIABLE, valueFrom: { fieldRef: { fieldPath: "metadata.uid" } } }
+
+const GLOBAL_ENV = "olake-global-env"
+
+/** Ends a connector whose volume has gone stale (NFS), as the Go worker's Pods have it. */
+const storageProbe = {
+  exec: { command: ["/bin/sh", "-c", `echo ok > ${MOUNT_PATH}/.healthcheck`] },
+  initialDelaySeconds: 10,
+  periodSeconds: 30,
+  timeoutSeconds: 5,
+  failureThreshold: 3
+}
+
+export interface PodContext {
+  readonly namespace: string
+  /** The worker's own Pod, for the record. */
+  readonly workerPod: string
+  readonly jobs: Jobs
+  readonly rules: Rules
+  readonly secretKey: SecretKeySource
+  /** Name of the Pod's own Secret; no two Pods may share one, or the end of the first takes the second's away. */
+  readonly ownSecretName: string
+  /** Whether a shell notes how the connector ends. */
+  readonly marksExit: boolean
+  /** RFC 3339. */
+  readonly now: string
+}
+
+export const build = (
+  job: Job,
+  { namespace, workerPod, jobs, rules, secretKey, ownSecretName, marksExit, now }: PodContext
+): V1Pod => {
+  const name = nameOf(job)
+  const mount = (mountPath: string) => ({ name: VOLUME, mountPath, subPath: job.directory })
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name,
+      namespace,
+      labels: labelsOf(job),
+      annotations: {
+        ...jobs.podAnnotations,
+        "olake.io/created-by-pod": `olake.io/olake-workers/${workerPod}`,
+        [CREATED_AT_ANNOTATION]: now,
+        [WORKFLOW_ID_ANNOTATION]: job.run.workflowId,
+        [RUN_ID_ANNOTATION]: job.run.runId,
+        [NAMESPACE_ANNOTATION]: job.run.temporalNamespace,
+        "olake.io/operation-type": job.operation,
+        "olake.io/connector-type": job.connector,
+        "olake.io/job-id": String(job.jobId),
+        ...(secretKey === "ownSecret" ? { [SECRET_ANNOTATION]: ownSecretName } : {}),
+        ...(isLongRunning(job.operation)
+          ? {
+              "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+              "karpenter.sh/do-not-disrupt": "true"
+            }
+          : {})
+      }
+    },
+    spec: {
+      restartPolicy: "Never",
+      // The only clock that outlives the worker.
+      activeDeadlineSeconds: Math.max(1, Math.ceil(Duration.toSeconds(job.timeout))),
+      terminationGracePeriodSeconds: Math.ceil(Duration.toSeconds(jobs.terminationGrace)),
+      enableServiceLinks: false,
+      ...(jobs.serviceAccountName === undefined
+        ? { automountServiceAccountToken: false }
+        : { serviceAccountName: jobs.serviceAccountName }),
+      ...(jobs.imagePullSecrets.length === 0
+        ? {}
+        : { imagePullSecrets: jobs.imagePullSecrets.map((secret) => ({ name: secret })) }),
+      securityContext: { seccompProfile: { type: "RuntimeDefault" }, ...jobs.podSecurityContext },
+      ...placementOf(job, rules),
+      containers: [
+        {
+          name: MAIN_CONTAINER,
+          image: imageOf(job, jobs.registryBase),
+          imagePullPolicy: jobs.imagePullPolicy,
+          ...(marksExit ? { command: [...markingCommand(keyOf(job.run, job.operation))] } : {}),
+          args: [...job.args],
+          env: [
+            ...(marksExit ? [podUid] : []),
+            { name: "OLAKE_WORKFLOW_ID", value: job.run.workflowId.replaceAll("$(", "$$$$(") },
+            secretKeyVariable(job, jobs, secretKey, ownSecretName)
+          ],
+          // The chart's, for all connectors; it may hold OLAKE_SECRET_KEY too, which the one above hides.
+          envFrom: [{ configMapRef: { name: GLOBAL_ENV, optional: true } }],
+          ...(jobs.storageProbe && isLongRunning(job.operation) ? { livenessProbe: storageProbe } : {}),
+          resources: resourcesOf(jobs),
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            // Root needs its capabilities to write what others own; who is not root has no use of any.
+            ...(jobs.podSecurityContext?.["runAsNonRoot"] === true ? { capabilities: { drop: ["ALL"] } } : {})
+          },
+          terminationMessagePolicy: "FallbackToLogsOnError",
+          volumeMounts: [mount(MOUNT_PATH), mount(SHARED_MOUNT_PATH)]
+        }
+      ],
+      volumes: [{ name: VOLUME, persistentVolumeClaim: { claimName: jobs.pvcName } }]
+    }
+  }
+}

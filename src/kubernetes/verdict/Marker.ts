@@ -1,0 +1,56 @@
+/** What a marker says of a writer's Pod, and where none can be made. Pure. */
+import type { ExitMarker } from "../../olake/ExitMarker.ts"
+import { isGos } from "../pod/PodIdentity.ts"
+import type { FailureClass, PodFailure } from "./PodFailure.ts"
+import { failed, failure, type PodStatusOptions, type Verdict } from "./Verdict.ts"
+import { type ContainerView, MAIN_CONTAINER, type PodView } from "../pod/PodView.ts"
+
+/** Classes that say why the Pod was taken away, and nothing of its connector. */
+const TAKEN: ReadonlySet<FailureClass> = new Set([
+  "DeletedExternally",
+  "Evicted",
+  "Interrupted",
+  "Killed",
+  "NodeLost",
+  "NodeShutdown",
+  "Preempted"
+])
+
+/** From there on a shell means a signal. */
+const FIRST_SIGNAL = 128
+
+/** The connector's own end, as a container's: what `decide` judges by its exit code. */
+const ownEnd = ({ exitCode }: ExitMarker): ContainerView => ({
+  name: MAIN_CONTAINER,
+  kind: "main",
+  state: "terminated",
+  exitCode
+})
+
+/**
+ * A connector that had ended by itself is judged by that, whatever then became of its Pod; one that was told to stop has
+ * not succeeded. The marker of an earlier Pod counts for nothing, and one that adds nothing changes nothing.
+ * @param byExit how a connector that has ended so is judged
+ */
+export const withMarker = (
+  plain: Verdict,
+  view: PodView,
+  { marker, stopRequested }: PodStatusOptions,
+  byExit: (ended: ContainerView) => Verdict
+): Verdict => {
+  if (marker?.uid !== view.uid || stopRequested) return plain
+  if (plain._tag === "Succeeded") {
+    if (!marker.stopped) return plain
+    const main = view.containers.find(({ name }) => name === MAIN_CONTAINER)
+    return failed(10, failure(view, "Interrupted", main))
+  }
+  const found = plain._tag === "Failed" ? plain.failure : plain.giveUp?.failure
+  const isOwn = !marker.stopped && marker.exitCode < FIRST_SIGNAL
+  return isOwn && found !== undefined && TAKEN.has(found.class) ? byExit(ownEnd(marker)) : plain
+}
+
+/** Whether a container with a shell around its connector could not even begin: no shell, or the connector elsewhere. */
+export const cannotMark = (view: PodView, found: PodFailure | undefined): boolean =>
+  found?.class === "BadConfig" &&
+  !isGos(view) &&
+  (found.exitCode === 127 || /exec: "\/bin\/sh".*no such file/.test(found.clusterMessage ?? ""))
