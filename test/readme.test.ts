@@ -11,7 +11,7 @@ import { probeCheck } from "../src/doctor/checks/ProbeCheck.ts"
 import { storageChecks } from "../src/doctor/checks/StorageChecks.ts"
 import { temporalChecks } from "../src/doctor/checks/TemporalChecks.ts"
 import * as library from "../src/index.ts"
-import { failureClasses, PodFailure } from "../src/kubernetes/verdict/PodFailure.ts"
+import { failureClasses, failures } from "../src/olake/Failures.ts"
 import { JobsDocument } from "../src/status/Document.ts"
 import { phases, states } from "../src/status/Run.ts"
 import { testConfig } from "./support/TestConfig.ts"
@@ -124,7 +124,7 @@ describe("docs/verdicts.md", () => {
   it("says of each class whether another attempt may follow", () => {
     for (const [row, , outcome = "", retry] of rows) {
       const classes = failureClasses.filter((name) => outcome.includes(code(name)))
-      const retries = [...new Set(classes.map((name) => new PodFailure({ class: name, pod: "p" }).retry))]
+      const retries = [...new Set(classes.map((name) => failures[name].retry))]
       assert.strictEqual(retry, classes.length === 0 ? "-" : retries.join(" or "), `row ${row}`)
     }
     const outcomes = rows.map(([, , outcome]) => outcome).join()

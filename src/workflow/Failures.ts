@@ -1,6 +1,6 @@
 /** What a workflow reads in an activity's failure. */
 import { ActivityFailure, ApplicationFailure, TemporalFailure } from "@temporalio/workflow"
-import type { FailureClass, Retry } from "../kubernetes/verdict/PodFailure.ts"
+import { failures as ofPod, isFailureClass } from "../olake/Failures.ts"
 import { infra } from "./Policy.ts"
 
 const applicationCause = (error: unknown): ApplicationFailure | undefined =>
@@ -22,38 +22,14 @@ export const combined = (failure: unknown, besides: string): ApplicationFailure 
     nonRetryable: true
   })
 
-/**
- * Verdicts on a Pod, and whether a new one may do better: `infra` where the cluster took it away, `once` where it probably
- * did. The same as `retry` in PodFailure.ts.
- */
-const OF_POD = {
-  ConnectorFailed: "no",
-  OOM: "no",
-  StorageLimit: "no",
-  ImageUnpullable: "no",
-  BadConfig: "no",
-  Deadline: "no",
-  Unschedulable: "infra",
-  StartTimeout: "infra",
-  Evicted: "infra",
-  Preempted: "infra",
-  NodeShutdown: "infra",
-  NodeLost: "infra",
-  AdmissionRejected: "infra",
-  Interrupted: "infra",
-  Killed: "infra-once",
-  DeletedExternally: "infra-once",
-  Stopped: "no"
-} as const satisfies { readonly [K in FailureClass]: Retry }
-
 /** Whether the run may have a new Pod: by what became of those before. */
 export const mayHaveNewPod = (failures: ReadonlyArray<string>): boolean => {
   const last = failures.at(-1) ?? ""
-  const retry: Retry = Object.hasOwn(OF_POD, last) ? OF_POD[last as FailureClass] : "no" // SAFETY: a key of that very object
+  const retry = isFailureClass(last) ? ofPod[last].retry : "no"
   if (failures.length > infra.budget || retry === "no") return false
   return retry === "infra" || failures.filter((failure) => failure === last).length === 1
 }
 
 /** Whether the run surely has a directory: one that is missing then is the storage's trouble. */
 export const began = (failure: unknown, cancelled: boolean): boolean =>
-  failure === undefined || (!cancelled && Object.hasOwn(OF_POD, typeOf(failure)))
+  failure === undefined || (!cancelled && isFailureClass(typeOf(failure)))

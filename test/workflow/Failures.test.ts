@@ -1,17 +1,28 @@
-/** The workflow's own table of failures says the same as the verdicts'. */
+/** Whether a run gets another Pod. */
 import { assert, describe, it } from "@effect/vitest"
-import { failureClasses, PodFailure } from "../../src/kubernetes/verdict/PodFailure.ts"
+import { type FailureClass, failureClasses, failures } from "../../src/olake/Failures.ts"
 import { mayHaveNewPod } from "../../src/workflow/Failures.ts"
 import { infra, pauseBefore } from "../../src/workflow/Policy.ts"
 
 describe("a run may have a new Pod", () => {
-  for (const kind of failureClasses) {
-    const { retry } = new PodFailure({ class: kind, pod: "p" })
-    it(`after ${kind}: ${retry}`, () => {
-      assert.strictEqual(mayHaveNewPod([kind]), retry !== "no")
-      assert.strictEqual(mayHaveNewPod([kind, kind]), retry === "infra")
-    })
-  }
+  const cases: ReadonlyArray<readonly [ReadonlyArray<FailureClass>, boolean]> = [
+    [["Evicted"], true],
+    [["Evicted", "Evicted"], true],
+    [["Killed"], true],
+    [["Killed", "Killed"], false],
+    [["Killed", "Evicted", "DeletedExternally"], true],
+    [["Killed", "Evicted", "Killed"], false],
+    [["ConnectorFailed"], false],
+    [["Evicted", "OOM"], false]
+  ]
+  for (const [kinds, expected] of cases)
+    it(`after ${kinds.join(", ")}: ${expected}`, () => assert.strictEqual(mayHaveNewPod(kinds), expected))
+
+  it("after every class that the cluster took the Pod with", () => {
+    const taken = failureClasses.filter((kind) => "taken" in failures[kind])
+    assert.isNotEmpty(taken)
+    for (const kind of taken) assert.isTrue(mayHaveNewPod([kind]), kind)
+  })
 
   it("not after anything else, nor beyond its budget", () => {
     for (const other of ["", "JobNotFound", "ExecutionFailed", "toString"])

@@ -1,20 +1,10 @@
 /** What a marker says of a writer's Pod, and where none can be made. Pure. */
 import type { ExitMarker } from "../../olake/ExitMarker.ts"
+import { isTaken } from "../../olake/Failures.ts"
 import { isGos } from "../pod/PodIdentity.ts"
-import type { FailureClass, PodFailure } from "./PodFailure.ts"
+import type { PodFailure } from "./PodFailure.ts"
 import { failed, failure, type PodStatusOptions, type Verdict } from "./Verdict.ts"
 import { type ContainerView, MAIN_CONTAINER, type PodView } from "../pod/PodView.ts"
-
-/** Classes that say why the Pod was taken away, and nothing of its connector. */
-const TAKEN: ReadonlySet<FailureClass> = new Set([
-  "DeletedExternally",
-  "Evicted",
-  "Interrupted",
-  "Killed",
-  "NodeLost",
-  "NodeShutdown",
-  "Preempted"
-])
 
 /** From there on a shell means a signal. */
 const FIRST_SIGNAL = 128
@@ -46,7 +36,7 @@ export const withMarker = (
   }
   const found = plain._tag === "Failed" ? plain.failure : plain.giveUp?.failure
   const isOwn = !marker.stopped && marker.exitCode < FIRST_SIGNAL
-  return isOwn && found !== undefined && TAKEN.has(found.class) ? byExit(ownEnd(marker)) : plain
+  return isOwn && found !== undefined && isTaken(found.class) ? byExit(ownEnd(marker)) : plain
 }
 
 /** Whether a container with a shell around its connector could not even begin: no shell, or the connector elsewhere. */

@@ -1,7 +1,8 @@
 /** The verdict on a Pod, and how one is made. Pure. */
 import * as Duration from "effect/Duration"
 import type { ExitMarker } from "../../olake/ExitMarker.ts"
-import { type FailureClass, PodFailure } from "./PodFailure.ts"
+import type { FailureClass } from "../../olake/Failures.ts"
+import { PodFailure } from "./PodFailure.ts"
 import type { ContainerView, PodView } from "../pod/PodView.ts"
 
 export type Stage = "queued" | "pulling" | "starting" | "running" | "finishing" | "stopping" | "node-lost"

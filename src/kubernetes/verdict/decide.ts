@@ -4,7 +4,7 @@
  * connector ended, then how the connector ended (not the phase, which lies and comes later), then what it waits for.
  * A marker that the connector's shell has left stands above all of it.
  */
-import type { FailureClass } from "./PodFailure.ts"
+import type { FailureClass } from "../../olake/Failures.ts"
 import { withMarker } from "./Marker.ts"
 import * as Reasons from "./Reasons.ts"
 import { failed, failure, pending, type PodStatusOptions, type Verdict } from "./Verdict.ts"

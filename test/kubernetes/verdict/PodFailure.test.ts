@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { failureClasses, PodFailure } from "../../../src/kubernetes/verdict/PodFailure.ts"
+import { PodFailure } from "../../../src/kubernetes/verdict/PodFailure.ts"
+import { failureClasses } from "../../../src/olake/Failures.ts"
 
 const given = {
   pod: "olake-job-7-0123456789",

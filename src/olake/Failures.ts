@@ -1,0 +1,115 @@
+/**
+ * Every class of failure that a Pod can end with: whether another may follow, and what people read of it. Without imports,
+ * for workflows read it too, in Temporal's sandbox; what `retry` says there decides on commands of running histories.
+ */
+
+/**
+ * Whether another try makes sense. `no`: the same would happen again. `infra`: the cluster's doing; a new Pod may
+ * run. `infra-once`: probably the cluster's.
+ */
+export type Retry = "no" | "infra" | "infra-once"
+
+interface Kind {
+  readonly retry: Retry
+  /** The cluster took the Pod away: that says nothing of its connector. */
+  readonly taken?: true
+  readonly what: string
+  readonly remedy: string
+}
+
+export const failures = {
+  ConnectorFailed: {
+    retry: "no",
+    what: "The connector failed",
+    remedy: "Its log (logs/ in the run's directory) has the details."
+  },
+  OOM: {
+    retry: "no",
+    what: "The connector ran out of memory",
+    remedy: "Raise JOB_MEMORY_LIMIT, or let the connector use fewer threads."
+  },
+  StorageLimit: {
+    retry: "no",
+    what: "The connector used more local disk than its limit allows",
+    remedy: "Raise the ephemeral-storage limit, or let it write less outside the shared storage."
+  },
+  ImageUnpullable: {
+    retry: "no",
+    what: "The connector's image cannot be pulled",
+    remedy:
+      "Check that this version exists and that the cluster may pull it (CONTAINER_REGISTRY_BASE, IMAGE_PULL_SECRETS)."
+  },
+  BadConfig: {
+    retry: "no",
+    what: "Kubernetes cannot start the connector's container",
+    remedy: "Correct what the message names, then run again."
+  },
+  Deadline: {
+    retry: "no",
+    what: "The connector did not end within its time",
+    remedy: "Raise the operation's TIMEOUT_ACTIVITY_* variable, or look at why it takes so long."
+  },
+  Unschedulable: {
+    retry: "infra",
+    what: "No node could take the Pod",
+    remedy: "Add nodes, lower JOB_CPU_REQUEST and JOB_MEMORY_REQUEST, or correct OLAKE_JOB_MAPPING."
+  },
+  StartTimeout: {
+    retry: "infra",
+    what: "The Pod was placed on a node but did not start",
+    remedy:
+      "Look at the Pod's events: often a volume that cannot be mounted, such as OLAKE_STORAGE_PVC_NAME's."
+  },
+  Evicted: {
+    retry: "infra",
+    taken: true,
+    what: "The Pod was evicted from its node",
+    remedy: "Run again; if it recurs, raise JOB_MEMORY_REQUEST."
+  },
+  Preempted: {
+    retry: "infra",
+    taken: true,
+    what: "The Pod had to make room for one of higher priority",
+    remedy: "Run again; if it recurs, give jobs a priority class or their own nodes."
+  },
+  NodeShutdown: { retry: "infra", taken: true, what: "The Pod's node was shut down", remedy: "Run again." },
+  NodeLost: {
+    retry: "infra",
+    taken: true,
+    what: "The Pod's node is gone",
+    remedy: "Run again once the node is back or deleted."
+  },
+  AdmissionRejected: {
+    retry: "infra",
+    what: "The node refused the Pod",
+    remedy: "Run again; if it recurs, look at that node."
+  },
+  Interrupted: {
+    retry: "infra",
+    taken: true,
+    what: "The connector was interrupted",
+    remedy: "Run again; it continues from the last saved state."
+  },
+  Killed: {
+    retry: "infra-once",
+    taken: true,
+    what: "The connector was killed",
+    remedy: "Look at the node's kernel log: often memory ran out on the node."
+  },
+  DeletedExternally: {
+    retry: "infra-once",
+    taken: true,
+    what: "Somebody deleted the Pod",
+    remedy: "Run again; it continues from the last saved state."
+  },
+  Stopped: { retry: "no", what: "The connector was stopped as asked", remedy: "Nothing is to be done." }
+} as const satisfies Record<string, Kind>
+
+export type FailureClass = keyof typeof failures
+
+export const failureClasses = Object.keys(failures) as ReadonlyArray<FailureClass> // SAFETY: the keys of the constant above
+
+export const isFailureClass = (type: string): type is FailureClass => Object.hasOwn(failures, type)
+
+/** Whether the class says only why the Pod was taken away. */
+export const isTaken = (kind: FailureClass): boolean => "taken" in failures[kind]
