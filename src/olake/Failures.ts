@@ -11,8 +11,8 @@ export type Retry = "no" | "infra" | "infra-once"
 
 interface Kind {
   readonly retry: Retry
-  /** The cluster took the Pod away: that says nothing of its connector. */
-  readonly taken?: true
+  /** How the connector itself ended; the others tell what became of its Pod, and nothing of its work. */
+  readonly ownEnd?: true
   readonly what: string
   readonly remedy: string
 }
@@ -20,11 +20,13 @@ interface Kind {
 export const failures = {
   ConnectorFailed: {
     retry: "no",
+    ownEnd: true,
     what: "The connector failed",
     remedy: "Its log (logs/ in the run's directory) has the details."
   },
   OOM: {
     retry: "no",
+    ownEnd: true,
     what: "The connector ran out of memory",
     remedy: "Raise JOB_MEMORY_LIMIT, or let the connector use fewer threads."
   },
@@ -41,6 +43,7 @@ export const failures = {
   },
   BadConfig: {
     retry: "no",
+    ownEnd: true,
     what: "Kubernetes cannot start the connector's container",
     remedy: "Correct what the message names, then run again."
   },
@@ -62,20 +65,17 @@ export const failures = {
   },
   Evicted: {
     retry: "infra",
-    taken: true,
     what: "The Pod was evicted from its node",
     remedy: "Run again; if it recurs, raise JOB_MEMORY_REQUEST."
   },
   Preempted: {
     retry: "infra",
-    taken: true,
     what: "The Pod had to make room for one of higher priority",
     remedy: "Run again; if it recurs, give jobs a priority class or their own nodes."
   },
-  NodeShutdown: { retry: "infra", taken: true, what: "The Pod's node was shut down", remedy: "Run again." },
+  NodeShutdown: { retry: "infra", what: "The Pod's node was shut down", remedy: "Run again." },
   NodeLost: {
     retry: "infra",
-    taken: true,
     what: "The Pod's node is gone",
     remedy: "Run again once the node is back or deleted."
   },
@@ -86,19 +86,16 @@ export const failures = {
   },
   Interrupted: {
     retry: "infra",
-    taken: true,
     what: "The connector was interrupted",
     remedy: "Run again; it continues from the last saved state."
   },
   Killed: {
     retry: "infra-once",
-    taken: true,
     what: "The connector was killed",
     remedy: "Look at the node's kernel log: often memory ran out on the node."
   },
   DeletedExternally: {
     retry: "infra-once",
-    taken: true,
     what: "Somebody deleted the Pod",
     remedy: "Run again; it continues from the last saved state."
   },
@@ -111,5 +108,4 @@ export const failureClasses = Object.keys(failures) as ReadonlyArray<FailureClas
 
 export const isFailureClass = (type: string): type is FailureClass => Object.hasOwn(failures, type)
 
-/** Whether the class says only why the Pod was taken away. */
-export const isTaken = (kind: FailureClass): boolean => "taken" in failures[kind]
+export const isOwnEnd = (kind: FailureClass): boolean => "ownEnd" in failures[kind]

@@ -40,6 +40,7 @@ export interface PodJson {
   }
   readonly spec?: {
     readonly nodeName?: string
+    readonly activeDeadlineSeconds?: number
     readonly containers?: ReadonlyArray<{
       readonly name: string
       readonly image?: string
@@ -50,6 +51,7 @@ export interface PodJson {
     readonly phase?: string
     readonly reason?: string
     readonly message?: string
+    readonly startTime?: string | null
     readonly conditions?: ReadonlyArray<{
       readonly type: string
       readonly status: string
@@ -90,6 +92,8 @@ export interface PodView {
   readonly deletionTimestamp?: number
   /** When it was asked to go: the deletion time less the grace period. */
   readonly deletedAt?: number
+  /** When its time is over, by its node's clock; not before its node has begun with it. */
+  readonly deadlineAt?: number
   readonly scheduled?: { readonly status: string; readonly reason?: string; readonly message?: string }
   /** DisruptionTarget=True: the cluster takes the Pod away. */
   readonly disruption?: { readonly reason: string; readonly message?: string; readonly at?: number }
@@ -156,6 +160,8 @@ export const fromPod = ({ metadata, spec, status }: PodJson): PodView => {
   const disruption = condition("DisruptionTarget")
   const main = spec?.containers?.find(({ name }) => name === MAIN_CONTAINER)
   const deletionTimestamp = timeOf(metadata.deletionTimestamp)
+  const begun = timeOf(status?.startTime)
+  const seconds = spec?.activeDeadlineSeconds
   return defined<PodView>({
     name: metadata.name,
     uid: metadata.uid,
@@ -171,6 +177,7 @@ export const fromPod = ({ metadata, spec, status }: PodJson): PodView => {
       deletionTimestamp === undefined
         ? undefined
         : deletionTimestamp - (metadata.deletionGracePeriodSeconds ?? 0) * 1000,
+    deadlineAt: begun === undefined || seconds === undefined ? undefined : begun + seconds * 1000,
     scheduled:
       scheduled === undefined
         ? undefined

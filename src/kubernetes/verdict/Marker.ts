@@ -1,6 +1,6 @@
 /** What a marker says of a writer's Pod, and where none can be made. Pure. */
-import type { ExitMarker } from "../../olake/ExitMarker.ts"
-import { isTaken } from "../../olake/Failures.ts"
+import { type ExitMarker, hasFinished } from "../../olake/ExitMarker.ts"
+import { isOwnEnd } from "../../olake/Failures.ts"
 import { isGos } from "../pod/PodIdentity.ts"
 import type { PodFailure } from "./PodFailure.ts"
 import { failed, failure, type PodStatusOptions, type Verdict } from "./Verdict.ts"
@@ -34,9 +34,11 @@ export const withMarker = (
     const main = view.containers.find(({ name }) => name === MAIN_CONTAINER)
     return failed(10, failure(view, "Interrupted", main))
   }
+  if (marker.stopped || marker.exitCode >= FIRST_SIGNAL) return plain
   const found = plain._tag === "Failed" ? plain.failure : plain.giveUp?.failure
-  const isOwn = !marker.stopped && marker.exitCode < FIRST_SIGNAL
-  return isOwn && found !== undefined && isTaken(found.class) ? byExit(ownEnd(marker)) : plain
+  // The container's own words of a failure say more than a marker, but none stand against work that is done.
+  const isTold = found !== undefined && isOwnEnd(found.class) && !hasFinished(marker)
+  return isTold ? plain : byExit(ownEnd(marker))
 }
 
 /** Whether a container with a shell around its connector could not even begin: no shell, or the connector elsewhere. */

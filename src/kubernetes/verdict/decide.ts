@@ -56,6 +56,13 @@ const hasEnded = (container: ContainerView | undefined): container is Ended =>
 const endedWellBefore = ({ finishedAt }: Ended, at: number): boolean =>
   finishedAt !== undefined && finishedAt + CLOCK_SKEW < at
 
+/**
+ * Whether the connector had ended before its Pod's time was over, as beside a container that goes on. One clock, the node's,
+ * tells both; in the last second it may have been stopped, and one that is stopped ends with 0 too.
+ */
+const endedInTime = ({ deadlineAt }: PodView, main: ContainerView | undefined): boolean =>
+  hasEnded(main) && main.finishedAt !== undefined && deadlineAt !== undefined && main.finishedAt < deadlineAt
+
 const fromExit = (view: PodView, main: ContainerView, { timers }: PodStatusOptions): Verdict => {
   const { exitCode = 0, reason } = main
   const killedAsOom = reason === "OOMKilled"
@@ -84,7 +91,8 @@ const fromExit = (view: PodView, main: ContainerView, { timers }: PodStatusOptio
 
 const fromFailedPhase = (view: PodView, main: ContainerView | undefined): Verdict | undefined => {
   const { reason = "", message = "" } = view
-  if (reason === "DeadlineExceeded") return failed(25, failure(view, "Deadline", undefined))
+  if (reason === "DeadlineExceeded")
+    return endedInTime(view, main) ? undefined : failed(25, failure(view, "Deadline", undefined))
   if (reason === "Evicted" && Reasons.isOwnStorageLimit(message))
     return failed(19, failure(view, "StorageLimit", undefined))
   if (Reasons.isAdmissionReason(reason)) {

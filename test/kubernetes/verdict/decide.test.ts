@@ -8,7 +8,7 @@ import {
   type Verdict
 } from "../../../src/kubernetes/verdict/Verdict.ts"
 import { fromPod, type PodJson, type PodView } from "../../../src/kubernetes/pod/PodView.ts"
-import { aPod, type PodBuilder } from "../../support/PodBuilder.ts"
+import { aPod, type PodBuilder, START } from "../../support/PodBuilder.ts"
 
 const options = (over: Partial<PodStatusOptions> = {}): PodStatusOptions => ({
   kind: "long",
@@ -139,6 +139,9 @@ describe("the verdict table", () => {
 
 describe("a marker of the connector's shell", () => {
   type Noted = readonly [exitCode: number, stopped: boolean, uid?: string]
+  const overdue = aPod().phase("Failed", "DeadlineExceeded")
+  const overfull = aPod().phase("Failed", "Evicted", `Usage of EmptyDir volume "d" exceeds the limit "5Mi".`)
+  const refused = aPod().phase("Failed", "OutOfcpu", "no cpu")
   const cases: ReadonlyArray<readonly [string, PodView | Gone, Noted, string, Partial<PodStatusOptions>?]> = [
     ["deleted, but had ended well", aPod().exited(0).deleted().view(), [0, false], "9 Succeeded"],
     [
@@ -184,12 +187,28 @@ describe("a marker of the connector's shell", () => {
     ],
     ["killed by a signal", aPod().exited(137).view(), [137, false], "16 finishing > Killed"],
     ["out of memory", aPod().exited(137, "OOMKilled").view(), [137, false], "14 OOM"],
+    ["its deadline came, had ended well", overdue.exited(0).view(), [0, false], "9 Succeeded"],
+    ["its deadline came, had failed", overdue.exited(1).view(), [1, false], "12 ConnectorFailed"],
+    ["its deadline came, could not be run", overdue.exited(127).view(), [127, false], "13 BadConfig"],
+    ["its deadline has stopped it", overdue.exited(0).view(), [0, true], "25 Deadline"],
+    ["its deadline has killed it", overdue.exited(137).view(), [137, false], "25 Deadline"],
+    ["its deadline came, of an earlier Pod", overdue.exited(0).view(), [0, false, "uid-0"], "25 Deadline"],
     [
-      "its deadline is over",
-      aPod().phase("Failed", "DeadlineExceeded").exited(0).view(),
+      "its deadline came after we stopped it",
+      overdue.exited(0).view(),
       [0, false],
-      "25 Deadline"
+      "25 Deadline",
+      { stopRequested: true }
     ],
+    ["too much disk, had ended well", overfull.exited(137).view(), [0, false], "9 Succeeded"],
+    ["too much disk, had failed", overfull.exited(137).view(), [1, false], "12 ConnectorFailed"],
+    ["too much disk, stopped for that", overfull.exited(0).view(), [0, true], "19 StorageLimit"],
+    ["node refuses it, had ended well", refused.view(), [0, false], "9 Succeeded"],
+    ["node refuses it, had failed", refused.view(), [1, false], "12 ConnectorFailed"],
+    ["node refuses it, was stopped", refused.view(), [0, true], "27 AdmissionRejected"],
+    ["out of memory, had ended well", aPod().exited(137, "OOMKilled").view(), [0, false], "9 Succeeded"],
+    ["failed, and says why", aPod().exited(1, "OOMKilled").view(), [1, false], "15 ConnectorFailed"],
+    ["not yet seen to have ended", aPod().running().view(), [0, false], "9 Succeeded"],
     ["runs, of an earlier Pod", aPod().running().view(), [0, false, "uid-0"], "0 running"]
   ]
   for (const [name, pod, [exitCode, stopped, uid = "uid-1"], expected, over] of cases) {
@@ -200,15 +219,43 @@ describe("a marker of the connector's shell", () => {
   }
 })
 
+describe("a deadline", () => {
+  const DEADLINE = 70
+  const ended = (exitCode: number, second: number) => ({
+    ...aPod().phase("Failed", "DeadlineExceeded").exited(exitCode, "Odd", second).view(),
+    deadlineAt: START + DEADLINE * 1000
+  })
+  const cases: ReadonlyArray<readonly [string, PodView, string]> = [
+    ["that came after the connector had ended well", ended(0, 69), "9 Succeeded"],
+    ["that came after the connector had failed", ended(1, 69), "12 ConnectorFailed"],
+    ["that came in the second in which it ended", ended(0, 70), "25 Deadline"],
+    ["that came before it ended", ended(0, 75), "25 Deadline"],
+    ["that came when nobody knows when it ended", { ...ended(0, 69), containers: [] }, "25 Deadline"]
+  ]
+  for (const [name, view, expected] of cases)
+    it(`${name}: ${expected}`, () => assert.strictEqual(summary(decide(view, options())), expected))
+
+  it("is the Pod's start and its seconds, as a real kubelet counts them", () => {
+    const events = eventsOf("deadline-exceeded")
+    const { deadlineAt, containers } = fromPod(events.at(-1)?.object ?? aPod().json())
+    // It was stopped for that, and ended with 0 within the same second.
+    const second = Date.parse("2026-11-23T14:34:22Z")
+    assert.strictEqual(deadlineAt, second)
+    assert.deepInclude(containers[0], { exitCode: 0, finishedAt: second })
+    assert.isUndefined(fromPod(events[0]?.object ?? aPod().json()).deadlineAt)
+  })
+})
+
 const recordings = new URL("../../fixtures/pods/", import.meta.url)
-const recorded = (name: string): ReadonlyArray<string> => {
-  const events = JSON.parse(readFileSync(new URL(`${name}.json`, recordings), "utf8")) as ReadonlyArray<{
+const eventsOf = (name: string) =>
+  JSON.parse(readFileSync(new URL(`${name}.json`, recordings), "utf8")) as ReadonlyArray<{
     type: string
     object: PodJson
   }>
+const recorded = (name: string): ReadonlyArray<string> => {
   // The first final verdict for a uid counts; later statuses are not looked at any more.
   const seen: Array<string> = []
-  for (const { type, object } of events) {
+  for (const { type, object } of eventsOf(name)) {
     const view = fromPod(object)
     const verdict = decide(type === "DELETED" ? { gone: true, last: view } : view, options())
     const text = summary(verdict)
@@ -218,34 +265,34 @@ const recorded = (name: string): ReadonlyArray<string> => {
   return seen
 }
 
-const START = "1 starting > StartTimeout"
+const BEGIN = "1 starting > StartTimeout"
 const recordedVerdicts: Readonly<Record<string, ReadonlyArray<string>>> = {
-  completed: [START, "9 Succeeded"],
-  "config-secret-missing": [START, "7 starting > BadConfig"],
-  "deadline-exceeded": [START, "0 running", "25 Deadline"],
-  "deleted-exit-0": [START, "0 running", "26 stopping > DeletedExternally", "26 DeletedExternally"],
-  "deleted-ignores-term": [START, "0 running", "26 stopping > DeletedExternally", "26 DeletedExternally"],
-  "emptydir-limit": [START, "0 running", "19 StorageLimit"],
-  "evicted-api-exit-0": [START, "0 running", "21 stopping > Evicted", "21 Evicted"],
-  "exit-1": [START, "12 ConnectorFailed"],
-  "exit-126": [START, "13 BadConfig"],
-  "image-invalid-name": [START, "6 pulling > ImageUnpullable"],
+  completed: [BEGIN, "9 Succeeded"],
+  "config-secret-missing": [BEGIN, "7 starting > BadConfig"],
+  "deadline-exceeded": [BEGIN, "0 running", "25 Deadline"],
+  "deleted-exit-0": [BEGIN, "0 running", "26 stopping > DeletedExternally", "26 DeletedExternally"],
+  "deleted-ignores-term": [BEGIN, "0 running", "26 stopping > DeletedExternally", "26 DeletedExternally"],
+  "emptydir-limit": [BEGIN, "0 running", "19 StorageLimit"],
+  "evicted-api-exit-0": [BEGIN, "0 running", "21 stopping > Evicted", "21 Evicted"],
+  "exit-1": [BEGIN, "12 ConnectorFailed"],
+  "exit-126": [BEGIN, "13 BadConfig"],
+  "image-invalid-name": [BEGIN, "6 pulling > ImageUnpullable"],
   // Its node was tainted before anybody gave up.
-  "image-missing": [START, "5 pulling > ImageUnpullable", "23 node-lost > NodeLost", "23 Interrupted"],
-  "init-fails": [START, "30 BadConfig"],
-  "killed-from-outside": [START, "0 running", "16 finishing > Killed"],
-  "liveness-fails": [START, "0 running", "12 ConnectorFailed"],
-  "mount-missing-pvc": [START, "2 queued > Unschedulable"],
-  "mount-missing-secret": [START],
-  "node-lost": [START, "0 running", "23 node-lost > NodeLost", "23 Interrupted"],
-  oom: [START, "14 OOM"],
-  "preempted-exit-0": [START, "0 running", "20 stopping > Preempted", "20 Preempted"],
-  "run-as-non-root": [START, "7 starting > BadConfig"],
+  "image-missing": [BEGIN, "5 pulling > ImageUnpullable", "23 node-lost > NodeLost", "23 Interrupted"],
+  "init-fails": [BEGIN, "30 BadConfig"],
+  "killed-from-outside": [BEGIN, "0 running", "16 finishing > Killed"],
+  "liveness-fails": [BEGIN, "0 running", "12 ConnectorFailed"],
+  "mount-missing-pvc": [BEGIN, "2 queued > Unschedulable"],
+  "mount-missing-secret": [BEGIN],
+  "node-lost": [BEGIN, "0 running", "23 node-lost > NodeLost", "23 Interrupted"],
+  oom: [BEGIN, "14 OOM"],
+  "preempted-exit-0": [BEGIN, "0 running", "20 stopping > Preempted", "20 Preempted"],
+  "run-as-non-root": [BEGIN, "7 starting > BadConfig"],
   "scheduling-gated": ["3 queued"],
-  "sidecar-runs-on": [START, "9 Succeeded"],
-  "start-error": [START, "13 BadConfig"],
-  "termination-message": [START, "12 ConnectorFailed"],
-  unschedulable: [START, "2 queued > Unschedulable"]
+  "sidecar-runs-on": [BEGIN, "9 Succeeded"],
+  "start-error": [BEGIN, "13 BadConfig"],
+  "termination-message": [BEGIN, "12 ConnectorFailed"],
+  unschedulable: [BEGIN, "2 queued > Unschedulable"]
 }
 
 describe("what a real kubelet said", () => {
@@ -290,29 +337,44 @@ const DISRUPTIONS = [
   "Odd"
 ]
 
+const anyPod = Schema.Tuple([
+  word("Pending", "Running", "Succeeded", "Failed", "Unknown", ""),
+  word(...REASONS),
+  word("waiting", "running", "terminated", "none"),
+  word(...WAITING),
+  word(...ENDS),
+  Schema.Literals([0, 1, 126, 137, 143, 255]),
+  word(...DISRUPTIONS),
+  Schema.Boolean,
+  Schema.String
+])
+
+const viewOf = ([
+  phase,
+  reason,
+  state,
+  waiting,
+  ended,
+  code,
+  disruption,
+  deleted,
+  text
+]: typeof anyPod.Type): PodView => {
+  let pod = aPod().phase(phase, reason, text.repeat(40))
+  if (state === "waiting") pod = pod.waiting(waiting, text.repeat(40))
+  if (state === "running") pod = pod.running().phase(phase)
+  if (state === "terminated") pod = pod.exited(code, ended, 60, text.repeat(40))
+  if (disruption !== "none") pod = pod.disrupted(disruption)
+  if (deleted) pod = pod.deleted()
+  return pod.view()
+}
+
 describe("every combination", () => {
   it.prop(
     "has one verdict; only four rows wait without an end; texts are bounded",
-    [
-      word("Pending", "Running", "Succeeded", "Failed", "Unknown", ""),
-      word(...REASONS),
-      word("waiting", "running", "terminated", "none"),
-      word(...WAITING),
-      word(...ENDS),
-      Schema.Literals([0, 1, 126, 137, 143, 255]),
-      word(...DISRUPTIONS),
-      Schema.Boolean,
-      Schema.Boolean,
-      Schema.String
-    ],
-    ([phase, reason, state, waiting, ended, code, disruption, deleted, stopRequested, text]) => {
-      let pod = aPod().phase(phase, reason, text.repeat(40))
-      if (state === "waiting") pod = pod.waiting(waiting, text.repeat(40))
-      if (state === "running") pod = pod.running().phase(phase)
-      if (state === "terminated") pod = pod.exited(code, ended, 60, text.repeat(40))
-      if (disruption !== "none") pod = pod.disrupted(disruption)
-      if (deleted) pod = pod.deleted()
-      const view = pod.view()
+    [anyPod, Schema.Boolean],
+    ([pod, stopRequested]) => {
+      const view = viewOf(pod)
       const verdict = decide(view, options({ stopRequested }))
       assert.deepStrictEqual(decide(view, options({ stopRequested })), verdict)
       const failure =
@@ -325,6 +387,32 @@ describe("every combination", () => {
       if (verdict._tag === "Pending" && verdict.giveUp === undefined) return [0, 3, 29].includes(verdict.row)
       const final = decide({ gone: true, last: view }, options({ stopRequested }))
       return final._tag !== "Pending"
+    },
+    { arbitrary: { runs: 3000 } }
+  )
+
+  const marker = { key: "key", uid: "uid-1", exitCode: 0, stopped: false }
+  it.prop(
+    "has succeeded where its connector has noted that it ended well by itself",
+    [anyPod],
+    ([pod]) => {
+      const view = viewOf(pod)
+      const verdicts = [view, { gone: true as const, last: view }].map((seen) =>
+        decide(seen, options({ marker }))
+      )
+      return verdicts.every(({ _tag }) => _tag === "Succeeded")
+    },
+    { arbitrary: { runs: 3000 } }
+  )
+
+  it.prop(
+    "has not succeeded where its connector has noted another end",
+    [anyPod, Schema.Literals([0, 1, 143])],
+    ([pod, exitCode]) => {
+      // Nothing of the container contradicts the note.
+      if (pod[0] === "Succeeded" || pod[5] !== exitCode) return true
+      const noted = { ...marker, exitCode, stopped: exitCode !== 1 }
+      return decide(viewOf(pod), options({ marker: noted }))._tag !== "Succeeded"
     },
     { arbitrary: { runs: 3000 } }
   )
