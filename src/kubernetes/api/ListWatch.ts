@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { delayAfter, type KubernetesError } from "./KubernetesError.ts"
 import { unreadable, type WatchFrame } from "./ApiLists.ts"
+import { beginning, isWorthAWord, step } from "./ListWatchStep.ts"
 
 export interface Followed<A> {
   /** In the log, such as "Pods". */
@@ -26,23 +27,17 @@ export interface Followed<A> {
 
 /** Bookmarks come about once a minute (seen on 1.34); a connection silent for longer than this is dead. */
 const SILENCE = "150 seconds"
-/** A full list now and then finds what a watch has missed. */
-const TRUTH_CHECK = Duration.toMillis("10 minutes")
-
 /** The server ends a watch by itself after this many seconds, plus some, so that not all come back at once. */
 const WATCH_SECONDS = 270
 const WATCH_JITTER_SECONDS = 30
 /** One that the server has not ended by then is ended here. */
 const OVERTIME = Duration.seconds(15)
 /** Before a watch that ended soon after its beginning is begun again, and before a new list after a 410. */
-const LONGEST_PAUSE = "1 second"
-/** A watch that ended sooner may do so over and over. */
-const SHORT_LIFE = 5_000
-/** One that lived longer begins the count of failures anew. */
-const LONG_LIFE = 10_000
+const LONGEST_MOMENT = "1 second"
 
-const jittered = (longest: Duration.Input, random: number) =>
-  Duration.times(Duration.fromInputUnsafe(longest), random)
+const aMoment = Effect.flatMap(Random.next, (random) =>
+  Effect.sleep(Duration.times(Duration.fromInputUnsafe(LONGEST_MOMENT), random))
+)
 
 export const follow = <A extends { readonly metadata: { readonly resourceVersion?: string } }>({
   what,
@@ -52,16 +47,12 @@ export const follow = <A extends { readonly metadata: { readonly resourceVersion
   onBreak
 }: Followed<A>): Effect.Effect<never> =>
   Effect.gen(function* () {
-    let resourceVersion = ""
-    let listed = false
-    let listedAt = 0
-    let failures = 0
-    let unreadAt: string | undefined
+    let standing = beginning
 
     /** One object that cannot be made sense of must not cost the others their watch. */
     const take = (frame: WatchFrame<A>) =>
       Effect.suspend(() => {
-        resourceVersion = frame.object.metadata.resourceVersion ?? resourceVersion
+        standing = { ...standing, version: frame.object.metadata.resourceVersion ?? standing.version }
         return onFrame(frame)
       }).pipe(
         Effect.catchDefect((defect) => Effect.logError(`a change of ${what} was not understood`, defect))
@@ -71,7 +62,7 @@ export const follow = <A extends { readonly metadata: { readonly resourceVersion
       const timeout = Duration.seconds(
         WATCH_SECONDS + (yield* Random.nextIntBetween(0, WATCH_JITTER_SECONDS))
       )
-      yield* watch(resourceVersion, timeout).pipe(
+      yield* watch(standing.version, timeout).pipe(
         Stream.timeoutOrElse({ duration: SILENCE, orElse: () => Stream.empty }),
         Stream.runForEach(take),
         Effect.timeoutOption(Duration.sum(timeout, OVERTIME))
@@ -79,43 +70,30 @@ export const follow = <A extends { readonly metadata: { readonly resourceVersion
     })
 
     const listOnce = Effect.map(list, (version) => {
-      resourceVersion = version
+      standing = { ...standing, version }
     })
 
     /** An answer that trips our code must not end the watch, which all waits hang on. */
     const understood = (run: Effect.Effect<void, KubernetesError>) =>
       Effect.catchDefect(run, (defect) => Effect.fail(unreadable(`watch ${what}`, String(defect))))
 
-    while (true) {
-      const started = yield* Clock.currentTimeMillis
-      const result = yield* Effect.result(understood(listed ? watchOnce : listOnce))
-      const lived = (yield* Clock.currentTimeMillis) - started
-      if (Result.isSuccess(result)) {
-        failures = 0
-        if (listed && lived < SHORT_LIFE) yield* Effect.sleep(jittered(LONGEST_PAUSE, yield* Random.next))
-        if (!listed) listedAt = started
-        listed = started - listedAt < TRUTH_CHECK
-        continue
-      }
-      const error = result.failure
-      const pause = yield* onBreak(error)
-      if (error.isExpired) {
-        listed = false
-        yield* Effect.sleep(jittered(LONGEST_PAUSE, yield* Random.next))
-        continue
-      }
-      failures = lived > LONG_LIFE ? 1 : failures + 1
-      // What could not be read twice stays so, as does a version that the server will not have: list anew.
-      const isStuck = error.reason === "UnreadableAnswer" && unreadAt === resourceVersion
-      unreadAt = error.reason === "UnreadableAnswer" ? resourceVersion : undefined
-      listed &&= !isStuck && started - listedAt < TRUTH_CHECK
-      if (pause !== undefined) {
-        yield* Effect.sleep(pause)
-        continue
-      }
-      // What lasts, such as a missing right, is said ever more rarely.
-      if (/^10*$/.test(String(failures)))
+    const backOff = Effect.fnUntraced(function* (error: KubernetesError) {
+      if (isWorthAWord(standing.failures))
         yield* Effect.logWarning(`watch of ${what} interrupted, trying again: ${error.message}`)
-      yield* Effect.sleep(delayAfter(error, failures, yield* Random.next))
+      yield* Effect.sleep(delayAfter(error, standing.failures, yield* Random.next))
+    })
+
+    const calls = { list: listOnce, watch: watchOnce }
+
+    while (true) {
+      const startedAt = yield* Clock.currentTimeMillis
+      const result = yield* Effect.result(understood(calls[standing.due]))
+      const error = Result.isFailure(result) ? result.failure : undefined
+      const told = error === undefined ? undefined : yield* onBreak(error)
+      const [next, pause] = step(standing, { startedAt, endedAt: yield* Clock.currentTimeMillis, error })
+      standing = next
+      if (pause === "moment") yield* aMoment
+      if (pause === "backoff" && error !== undefined)
+        yield* told === undefined ? backOff(error) : Effect.sleep(told)
     }
   })
