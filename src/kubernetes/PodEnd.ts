@@ -1,8 +1,7 @@
-/** Waits for a Pod's end: keeps the time that the verdict table leaves to its caller, and never decides on old news. */
+/** Waits for a Pod's end, and never decides on old news; what it does next, `PodEndStep.ts` says. */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { ExitMarker } from "../olake/ExitMarker.ts"
 import { isLongRunning, type Job, type JobIdentity } from "../olake/Job.ts"
@@ -10,12 +9,13 @@ import type { KubernetesClient } from "./api/KubernetesClient.ts"
 import type { KubernetesError } from "./api/KubernetesError.ts"
 import type { PodFailure } from "./verdict/PodFailure.ts"
 import { decide } from "./verdict/decide.ts"
-import { defaultTimers, type Verdict, type Stage } from "./verdict/Verdict.ts"
+import { defaultTimers, type Stage, type Verdict } from "./verdict/Verdict.ts"
 import { fromPod, MAIN_CONTAINER, type PodView } from "./pod/PodView.ts"
 import type { Observation, PodWatch } from "./PodWatch.ts"
 import * as Context from "effect/Context"
 import { goNameOf, isPodOf } from "./pod/PodIdentity.ts"
 import { nameOf } from "./pod/PodSpec.ts"
+import { beginning, patienceOf, stageOf, step, wordsOf } from "./PodEndStep.ts"
 
 /** Who is told what a Pod that is waited for does, at every change; nobody, unless somebody listens. */
 export interface PodSighting {
@@ -38,14 +38,10 @@ export interface PodExit {
   readonly log: Effect.Effect<string, KubernetesError>
 }
 
-/** Between two questions to an API server that is away: there is no verdict without its answer. */
+/** Between two questions to an API server that is away. */
 const whileAway = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("15 seconds")]).pipe(
   Schedule.jittered
 )
-
-/** What applies, and how much longer it may hold; nothing where there is no hurry. */
-const patienceOf = (verdict: Exclude<Verdict, { _tag: "Succeeded" }>) =>
-  verdict._tag === "Pending" ? verdict.giveUp : { after: 0, failure: verdict.failure }
 
 export const findByName = (kubernetes: KubernetesClient["Service"], name: string) =>
   kubernetes.readPod(name).pipe(
@@ -77,11 +73,6 @@ export const finder = (kubernetes: KubernetesClient["Service"], watch: PodWatch[
   return { findOurs, findGos }
 }
 
-const sightingOf = (view: PodView, verdict: Verdict): PodSighting =>
-  verdict._tag === "Pending"
-    ? { view, stage: verdict.stage, message: verdict.message }
-    : { view, stage: "finishing", message: "" }
-
 /** @param marker what a shell around the connector has noted */
 export const awaitEnd = Effect.fnUntraced(function* (
   kubernetes: KubernetesClient["Service"],
@@ -107,41 +98,38 @@ export const awaitEnd = Effect.fnUntraced(function* (
     const verdict = judge(last, yield* marker)
     return exit(last.view, verdict._tag === "Succeeded" ? undefined : patienceOf(verdict)?.failure)
   })
-  const fresh = (view: PodView) =>
-    findByName(kubernetes, view.name).pipe(
-      Effect.map((now) => (now?.uid === view.uid ? { view: now, gone: false } : { view, gone: true })),
+  /** Waits for an answer: while the API server is away there is no verdict. */
+  const confirmed = (last: Observation) =>
+    findByName(kubernetes, last.view.name).pipe(
+      Effect.map((now): Observation =>
+        now?.uid === created.uid ? { ...last, view: now, gone: false } : { ...last, gone: true }
+      ),
       Effect.retry({ schedule: whileAway })
     )
+  /** As it is after a change, or after that time without one. */
+  const changed = (last: Observation, atMost: number | undefined) => {
+    const next = watch.next(created.uid, last)
+    if (atMost === undefined) return next
+    return Effect.timeoutOrElse(next, {
+      duration: Duration.millis(atMost),
+      orElse: () => Effect.succeed(last)
+    })
+  }
 
   const observe = yield* PodObserver
   yield* watch.track(created)
   let seen = yield* watch.next(created.uid, undefined)
-  let row: Verdict["row"] | undefined
-  let since = 0
+  let held = beginning
+  let isConfirmed = false
   while (true) {
     const verdict = judge(seen)
-    yield* observe(sightingOf(seen.view, verdict))
-    if (verdict._tag === "Succeeded") return yield* settled(seen)
-    const now = yield* Clock.currentTimeMillis
-    if (verdict.row !== row) {
-      row = verdict.row
-      since = now
-      yield* Effect.logDebug(`Pod: ${verdict._tag === "Pending" ? verdict.message : verdict.failure.message}`)
-    }
-    const patience = patienceOf(verdict)
-    if (patience === undefined) {
-      seen = yield* watch.next(created.uid, seen)
-    } else if (since + patience.after > now) {
-      const left = Duration.millis(since + patience.after - now)
-      const next = yield* Effect.timeoutOption(watch.next(created.uid, seen), left)
-      seen = Option.getOrElse(next, () => seen)
-    } else {
-      // Bad news is asked for once more; while the API server is away there is no verdict.
-      const confirmed: Observation = { ...seen, ...(yield* fresh(seen.view)) }
-      const again = judge(confirmed)
-      if (again._tag === "Succeeded") return yield* settled(confirmed)
-      if (again.row === row) return yield* settled(confirmed)
-      seen = confirmed
-    }
+    yield* observe({ view: seen.view, ...stageOf(verdict) })
+    const before = held.row
+    const [next, action] = step(held, { verdict, isConfirmed, now: yield* Clock.currentTimeMillis })
+    held = next
+    if (action._tag === "settle") return yield* settled(seen)
+    if (held.row !== before) yield* Effect.logDebug(`Pod: ${wordsOf(verdict)}`)
+    isConfirmed = action._tag === "confirm"
+    seen = yield* action._tag === "confirm" ? confirmed(seen) : changed(seen, action.atMost)
   }
 }, Effect.scoped)
