@@ -8,39 +8,19 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { KubernetesClient } from "./api/KubernetesClient.ts"
-import type { KubernetesError } from "./api/KubernetesError.ts"
 import * as ListWatch from "./api/ListWatch.ts"
 import type { WatchFrame } from "./api/ApiLists.ts"
-import { fromPod, hasEnded, type PodJson, type PodView } from "./pod/PodView.ts"
+import { fromPod, type PodJson, type PodView } from "./pod/PodView.ts"
+import * as PodWatchMetrics from "./PodWatchMetrics.ts"
+import { after, isGoneWith, type Observation, wasMissed } from "./PodNews.ts"
 
-/** What is known of one Pod: its latest view, and whether it was proved gone since. */
-export interface Observation {
-  readonly view: PodView
-  readonly gone: boolean
-  /** Whether this process has asked it to go. */
-  readonly asked: boolean
-}
+export type { Observation } from "./PodNews.ts"
 
 /** Pods of this worker and of the Go worker before it. */
 const SELECTOR = "app.kubernetes.io/managed-by=olake-workers"
-
-const reconnects = Metric.counter("pod_watch_reconnects_total", {
-  description: "Watches that ended, by cause",
-  incremental: true
-})
-const relists = Metric.counter("pod_watch_relists_total", {
-  description: "Full lists of Pods",
-  incremental: true
-})
-const missed = Metric.counter("pod_watch_missed_events_total", {
-  description: "Changes of Pods that a list has and the watch before it had passed over",
-  incremental: true
-})
-const tracked = Metric.gauge("pods_tracked", { description: "Pods the watch knows" })
 
 interface Entry {
   observation: Observation
@@ -53,10 +33,6 @@ const unheard = (observation: Observation): Entry => ({
   changed: Latch.makeUnsafe(false),
   waiters: 0
 })
-
-/** One Pod that cannot be made sense of must not cost the others their watch. */
-const notUnderstood = (handling: Effect.Effect<void, KubernetesError>) =>
-  Effect.catchDefect(handling, (defect) => Effect.logError("a Pod was not understood", defect))
 
 export class PodWatch extends Context.Service<
   PodWatch,
@@ -83,28 +59,27 @@ export class PodWatch extends Context.Service<
       const kubernetes = yield* KubernetesClient
       const scope = yield* Effect.scope
       const entries = new Map<string, Entry>()
-      /** Uids proved gone since the last list: a late answer must not bring one back, for nothing would end it. */
+      /** Uids proved gone since the last list. */
       const departed = new Set<string>()
       const ready = yield* Latch.make(false)
       let lastHeard = 0
       /** The watch claims to have told of every change up to this version. */
       let heardUpTo = 0
 
-      const put = (observation: Omit<Observation, "asked">, asked = false): Effect.Effect<void> =>
+      const put = (news: Omit<Observation, "asked">, asked = false): Effect.Effect<void> =>
         Effect.suspend(() => {
-          const { uid } = observation.view
+          const { uid } = news.view
           const entry = entries.get(uid)
-          if (observation.gone) departed.add(uid)
+          const next = after(entry?.observation, { ...news, asked }, departed.has(uid))
+          if (news.gone) departed.add(uid)
+          if (next === undefined || next === entry?.observation) return Effect.void
           if (entry === undefined) {
-            if (!departed.has(uid)) entries.set(uid, unheard({ ...observation, asked }))
+            entries.set(uid, unheard(next))
             return Effect.void
           }
-          // An answer to a call may be older than what the watch has said since.
-          if (entry.observation.gone || observation.view.version < entry.observation.view.version)
-            return Effect.void
-          if (observation.gone && entry.waiters === 0) entries.delete(uid)
+          if (next.gone && entry.waiters === 0) entries.delete(uid)
           const { changed } = entry
-          entry.observation = { ...observation, asked: asked || entry.observation.asked }
+          entry.observation = next
           entry.changed = Latch.makeUnsafe(false)
           return changed.open
         })
@@ -124,9 +99,7 @@ export class PodWatch extends Context.Service<
         )
 
       const left = (view: PodView) =>
-        hasEnded(view) || view.deletionTimestamp !== undefined
-          ? put({ view, gone: true })
-          : Effect.asVoid(Effect.forkIn(proveGone(view), scope))
+        isGoneWith(view) ? put({ view, gone: true }) : Effect.asVoid(Effect.forkIn(proveGone(view), scope))
 
       const onFrame = Effect.fnUntraced(function* (frame: WatchFrame<PodJson>) {
         lastHeard = yield* Clock.currentTimeMillis
@@ -134,29 +107,26 @@ export class PodWatch extends Context.Service<
         if (frame.type === "BOOKMARK") return
         const view = fromPod(frame.object)
         yield* frame.type === "DELETED" ? left(view) : put({ view, gone: false })
-        yield* Metric.update(tracked, entries.size)
+        yield* PodWatchMetrics.known(entries.size)
       })
-
-      const wasMissed = ({ uid, version }: PodView): boolean => {
-        const known = entries.get(uid)?.observation.view.version
-        return version <= heardUpTo && (known === undefined ? !departed.has(uid) : known < version)
-      }
 
       const list = Effect.fnUntraced(function* () {
         const { items, resourceVersion: listed } = yield* kubernetes.listPods(SELECTOR)
-        yield* Metric.update(relists, 1)
+        yield* PodWatchMetrics.listed
         const present = new Set<string>()
         let passedOver = 0
+        const takeIn = (pod: PodJson) =>
+          Effect.suspend(() => {
+            const view = fromPod(pod)
+            present.add(view.uid)
+            const known = entries.get(view.uid)?.observation
+            if (wasMissed(view, known, departed.has(view.uid), heardUpTo)) passedOver += 1
+            return put({ view, gone: false })
+          })
         for (const pod of items) {
-          yield* Effect.sync(() => fromPod(pod)).pipe(
-            Effect.tap((view) =>
-              Effect.sync(() => {
-                present.add(view.uid)
-                if (wasMissed(view)) passedOver += 1
-              })
-            ),
-            Effect.flatMap((view) => put({ view, gone: false })),
-            notUnderstood
+          // One Pod that cannot be made sense of must not cost the others their watch.
+          yield* Effect.catchDefect(takeIn(pod), (defect) =>
+            Effect.logError("a Pod was not understood", defect)
           )
         }
         for (const { observation } of Array.from(entries.values())) {
@@ -164,15 +134,10 @@ export class PodWatch extends Context.Service<
             yield* Effect.forkIn(proveGone(observation.view), scope)
           }
         }
-        if (passedOver > 0) {
-          yield* Metric.update(missed, passedOver)
-          yield* Effect.logWarning(
-            `the watch of Pods had missed ${passedOver} changes; a list has found them`
-          )
-        }
+        yield* PodWatchMetrics.passedOver(passedOver)
         departed.clear()
         lastHeard = yield* Clock.currentTimeMillis
-        yield* Metric.update(tracked, entries.size)
+        yield* PodWatchMetrics.known(entries.size)
         yield* ready.open
         return listed
       })()
@@ -183,13 +148,7 @@ export class PodWatch extends Context.Service<
           list,
           watch: (version, timeout) => kubernetes.watchPods(SELECTOR, version, timeout),
           onFrame,
-          onBreak: (error) =>
-            Metric.update(
-              Metric.withAttributes(reconnects, {
-                cause: error.isExpired ? "expired" : String(error.status)
-              }),
-              1
-            ).pipe(Effect.as(undefined))
+          onBreak: (error) => Effect.as(PodWatchMetrics.broke(error), undefined)
         })
       )
 

@@ -11,7 +11,8 @@ import * as Layer from "effect/Layer"
 import { WorkerConfig } from "../Config.ts"
 import { maskOf } from "../Masking.ts"
 import { type JobsDocument, jobsDocument } from "./Document.ts"
-import * as Run from "./Run.ts"
+import type * as Run from "./Run.ts"
+import * as RunChanges from "./RunChanges.ts"
 import * as RunMetrics from "./RunMetrics.ts"
 
 /** Most runs that are kept after their end here, and how long, in milliseconds. */
@@ -87,7 +88,7 @@ export class RunRegistry extends Context.Service<
           const now = yield* Clock.currentTimeMillis
           const key = keyOf(step)
           const before = entries.get(key)?.run
-          const entry: Entry = { run: Run.begun(before, step, phase, now) }
+          const entry: Entry = { run: RunChanges.begun(before, step, phase, now) }
           entries.set(key, entry)
           yield* RunMetrics.changed(before, entry.run, now)
           /** Where another attempt has begun here since, this one has no say any more. */
@@ -95,22 +96,22 @@ export class RunRegistry extends Context.Service<
             Effect.suspend(() => (entries.get(key) === entry ? change(key, how) : Effect.void))
           return {
             current: Effect.sync(() => entry.run),
-            begins: tell(Run.hasTurn),
+            begins: tell(RunChanges.hasTurn),
             sighted: (seen) =>
-              tell((run, at) => Run.sighted(run, { ...seen, detail: masked(seen.detail) }, at)),
+              tell((run, at) => RunChanges.sighted(run, { ...seen, detail: masked(seen.detail) }, at)),
             ended: (ending, isFinished) =>
               tell((run, at) => {
                 // Behind those that ended before: the first to end is the first to be forgotten.
                 entries.delete(key)
                 entries.set(key, entry)
-                return Run.ended(run, maskedEnding(ending), isFinished, at)
+                return RunChanges.ended(run, maskedEnding(ending), isFinished, at)
               }).pipe(Effect.andThen(Effect.map(Clock.currentTimeMillis, forget)))
           } satisfies RunEntry
         })
 
       return RunRegistry.of({
         begin,
-        sampled: (run, sample) => change(keyOf(run), (known) => Run.sampled(known, sample)),
+        sampled: (run, sample) => change(keyOf(run), (known) => RunChanges.sampled(known, sample)),
         runs: Effect.sync(all),
         document: Effect.flatMap(Clock.currentTimeMillis, (now) => {
           forget(now)

@@ -1,17 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
 import { jobsDocument } from "../../src/status/Document.ts"
-import * as Run from "../../src/status/Run.ts"
+import * as RunChanges from "../../src/status/RunChanges.ts"
 import { render, span } from "../../src/status/Terminal.ts"
 import { failure, hostile, sighting, step } from "./support.ts"
 
 const plain = { colours: false, width: undefined }
-const active = Run.sampled(Run.sighted(Run.begun(undefined, step(), "preparing", 0), sighting(), 1_000), {
-  progress: { rows: 12_345, rowsPerSecond: 150.4, remainingSeconds: 82.3, writtenAt: 4_000 },
-  lastLines: [{ time: "2026-11-24T04:00:01Z", level: "info", message: "reading public.orders" }],
-  isLast: false
-})
-const failed = Run.ended(
-  Run.begun(undefined, step({ workflowId: "w-8", jobId: 0, operation: "check", attempt: 2 }), "preparing", 0),
+const active = RunChanges.sampled(
+  RunChanges.sighted(RunChanges.begun(undefined, step(), "preparing", 0), sighting(), 1_000),
+  {
+    progress: { rows: 12_345, rowsPerSecond: 150.4, remainingSeconds: 82.3, writtenAt: 4_000 },
+    lastLines: [{ time: "2026-11-24T04:00:01Z", level: "info", message: "reading public.orders" }],
+    isLast: false
+  }
+)
+const failed = RunChanges.ended(
+  RunChanges.begun(
+    undefined,
+    step({ workflowId: "w-8", jobId: 0, operation: "check", attempt: 2 }),
+    "preparing",
+    0
+  ),
   { state: "failed", failure },
   false,
   5_000
@@ -48,8 +56,8 @@ describe("olake-worker jobs", () => {
 
   it("lets no text of a run rule the terminal", () => {
     for (const text of hostile) {
-      const seen = Run.sighted(active, sighting({ pod: text, detail: text }), 2_000)
-      const over = Run.ended(
+      const seen = RunChanges.sighted(active, sighting({ pod: text, detail: text }), 2_000)
+      const over = RunChanges.ended(
         seen,
         { state: "failed", failure: { type: text, cause: text, remedy: text } },
         false,
