@@ -4,6 +4,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Scope from "effect/Scope"
+import { bounded } from "../Schedules.ts"
 
 /** Why KMS gave no plaintext, without its own words: they name the key. */
 export class KmsProblem extends Data.TaggedError("KmsProblem")<{
@@ -41,7 +42,7 @@ export const make = (arn: string, endpoint: string | undefined): Effect.Effect<D
       const { Plaintext } = yield* Effect.tryPromise({
         try: (abortSignal) => kms.send(new sdk.DecryptCommand({ CiphertextBlob }), { abortSignal }),
         catch: problemOf
-      }).pipe(Effect.timeoutOrElse({ duration: LIMIT, orElse: () => Effect.fail(TIMED_OUT) }))
+      }).pipe(bounded(LIMIT, () => Effect.fail(TIMED_OUT)))
       return Plaintext ?? new Uint8Array()
     })
   })

@@ -5,6 +5,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import { callSeconds, timed } from "../Metrics.ts"
+import { bounded, capped } from "../Schedules.ts"
 
 /** SQLSTATE of a table that is not there. */
 export const UNDEFINED_TABLE = "42P01"
@@ -60,21 +61,13 @@ const causeText = (error: SqlError): string => {
   return cause instanceof Error ? cause.message : error.reason.message || error.message
 }
 
-const timedOut = (operation: string) =>
-  new DatabaseError({
-    operation,
-    reason: "Timeout",
-    detail: `no answer in ${LIMIT}`,
-    code: "",
-    isRetryable: true
-  })
+const timedOut = (operation: string) => (detail: string) =>
+  Effect.fail(new DatabaseError({ operation, reason: "Timeout", detail, code: "", isRetryable: true }))
 
 const LIMIT = "5 seconds"
 
 /** 0.2 s doubling to 5 s, about 20 s; a longer outage is for Temporal's retry. */
-const transient = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
-  Schedule.jittered,
-  Schedule.upTo({ times: 8 }),
+const transient = capped("200 millis", "5 seconds", { jittered: true, times: 8 }).pipe(
   Schedule.setInputType<DatabaseError>(),
   Schedule.while(({ input }) => input.isRetryable)
 )
@@ -91,7 +84,7 @@ export const once = <A>(
 ): Effect.Effect<A, DatabaseError> =>
   run.pipe(
     Effect.mapError(fromSql(operation)),
-    Effect.timeoutOrElse({ duration: LIMIT, orElse: () => Effect.fail(timedOut(operation)) }),
+    bounded(LIMIT, timedOut(operation)),
     timed(seconds, {}, ({ reason }) => reason)
   )
 

@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import { bounded } from "../Schedules.ts"
 
 /** `skipped`: nothing can be said, and why. */
 export type Status = "ok" | "warning" | "problem" | "skipped"
@@ -51,10 +52,7 @@ const textOf = (cause: Cause.Cause<Told>): string => {
 
 const judged = <R>({ run, remedy, limit = LIMIT }: Check<R>): Effect.Effect<Verdict, never, R> =>
   run.pipe(
-    Effect.timeoutOrElse({
-      duration: limit,
-      orElse: () => Effect.succeed(problem(`no answer in ${Duration.format(limit)}`, remedy))
-    }),
+    bounded(limit, (found) => Effect.succeed(problem(found, remedy))),
     Effect.catchCause((cause) => Effect.succeed(problem(textOf(cause), remedy)))
   )
 

@@ -2,9 +2,9 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import type { ExitMarker } from "../olake/ExitMarker.ts"
 import { isLongRunning, type Job, type JobIdentity } from "../olake/Job.ts"
+import { capped } from "../Schedules.ts"
 import type { KubernetesClient } from "./api/KubernetesClient.ts"
 import type { KubernetesError } from "./api/KubernetesError.ts"
 import type { PodFailure } from "./verdict/PodFailure.ts"
@@ -40,9 +40,7 @@ export interface PodExit {
 }
 
 /** Between two questions to an API server that is away. */
-const whileAway = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("15 seconds")]).pipe(
-  Schedule.jittered
-)
+const whileAway = capped("500 millis", "15 seconds", { jittered: true })
 
 export const findByName = (kubernetes: KubernetesClient["Service"], name: string) =>
   kubernetes.readPod(name).pipe(

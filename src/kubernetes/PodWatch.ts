@@ -8,8 +8,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { capped } from "../Schedules.ts"
 import { KubernetesClient } from "./api/KubernetesClient.ts"
 import * as ListWatch from "./api/ListWatch.ts"
 import type { WatchFrame } from "./api/ApiLists.ts"
@@ -199,4 +199,4 @@ export class PodWatch extends Context.Service<
 const TOO_LONG = Duration.toMillis("300 seconds")
 
 /** Between two questions whether a Pod is gone. */
-const backoff = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
+const backoff = capped("1 second", "30 seconds")

@@ -1,11 +1,12 @@
 /** One POST of JSON: its status, and when the server wants to be asked again. The URL may be a secret: it is never said. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
+import { bounded } from "../Schedules.ts"
 
 export interface Answer {
   readonly status: number
@@ -30,10 +31,7 @@ export const make = Effect.gen(function* () {
       // Node throws for some URLs, such as one with a broken escape in its user.
       Effect.catchDefect(Effect.fail),
       Effect.mapError(reasonOf),
-      Effect.timeoutOrElse({
-        duration: limit,
-        orElse: () => Effect.fail(`no answer in ${Duration.format(limit)}`)
-      }),
+      bounded(limit, Effect.fail),
       Effect.tap(drained),
       Effect.map(({ status, headers }) => ({ status, retryAfter: secondsOf(headers["retry-after"]) })),
       // A span would carry the URL.

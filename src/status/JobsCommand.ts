@@ -9,6 +9,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { settings } from "../config/settings.ts"
+import { bounded } from "../Schedules.ts"
 import { JobsDocument } from "./Document.ts"
 import { type Look, render } from "./Terminal.ts"
 
@@ -66,13 +67,8 @@ const ask = Effect.fnUntraced(function* (url: string) {
   })
 })
 
-const bounded = (url: string) =>
-  ask(url).pipe(
-    Effect.timeoutOrElse({
-      duration: LIMIT,
-      orElse: () => Effect.fail(new NoJobs({ url, problem: `no answer in ${LIMIT}` }))
-    })
-  )
+const askOnce = (url: string) =>
+  ask(url).pipe(bounded(LIMIT, (problem) => Effect.fail(new NoJobs({ url, problem }))))
 
 const write = (text: string) => Effect.sync(() => void process.stdout.write(text))
 
@@ -100,7 +96,7 @@ export const jobs = Command.make(
     const base = Option.isSome(given) ? given.value : yield* Effect.orDie(ownUrl)
     const url = `${base.replace(/\/+$/, "")}/jobs`
     const noColour = yield* Effect.orDie(Config.String("NO_COLOR").pipe(Config.withDefault("")))
-    const lines = Effect.map(bounded(url), ({ text, document }) =>
+    const lines = Effect.map(askOnce(url), ({ text, document }) =>
       json ? [text] : render(document, lookOf(noColour === ""))
     )
     const print = Effect.flatMap(lines, (all) => write(`${all.join("\n")}\n`))

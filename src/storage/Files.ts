@@ -9,6 +9,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as path from "node:path"
 import { WorkerConfig } from "../Config.ts"
 import { callSeconds, timed } from "../Metrics.ts"
+import { bounded } from "../Schedules.ts"
 import { InvalidFile } from "./JsonFile.ts"
 import { reasonOf, StorageError } from "./StorageError.ts"
 import { inTurns } from "./Turns.ts"
@@ -45,13 +46,9 @@ export const make = Effect.gen(function* () {
   const attempt = <A>(operation: string, target: string, io: Effect.Effect<A, PlatformError>) =>
     io.pipe(
       Effect.mapError((error) => new StorageError({ operation, path: target, ...reasonOf(error) })),
-      Effect.timeoutOrElse({
-        duration: LIMIT,
-        orElse: () =>
-          Effect.fail(
-            new StorageError({ operation, path: target, reason: "TimedOut", detail: `no answer in ${LIMIT}` })
-          )
-      }),
+      bounded(LIMIT, (detail) =>
+        Effect.fail(new StorageError({ operation, path: target, reason: "TimedOut", detail }))
+      ),
       timed(seconds, { operation }, ({ reason }) => reason)
     )
 

@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import { WorkerConfig } from "../Config.ts"
 import { maskOf } from "../Masking.ts"
+import { bounded } from "../Schedules.ts"
 import { isTraced } from "../Tracing.ts"
 import { version } from "../Version.ts"
 import { masking, named, rooted } from "./Outgoing.ts"
@@ -62,16 +63,16 @@ const exporting = Effect.gen(function* () {
     )
   )
   const back = said(false, Effect.logInfo("the OpenTelemetry collector takes what is exported again"))
-  const bounded = <E, R>(sent: Effect.Effect<HttpClientResponse, E, R>) =>
+  const watched = <E, R>(sent: Effect.Effect<HttpClientResponse, E, R>) =>
     sent.pipe(
       // A defect to the exporter, which drops what it had and asks again after a minute.
-      Effect.timeoutOrElse({ duration: LIMIT, orElse: () => Effect.die(`no answer in ${LIMIT}`) }),
+      bounded(LIMIT, Effect.die),
       Effect.tap(({ status }) => (status < 400 ? back : gone)),
       Effect.tapCause(() => gone)
     )
   const client = Layer.effect(
     HttpClient.HttpClient,
-    Effect.map(HttpClient.HttpClient, HttpClient.transformResponse(bounded))
+    Effect.map(HttpClient.HttpClient, HttpClient.transformResponse(watched))
   ).pipe(Layer.provide(NodeHttpClient.layerNodeHttp))
   return Otlp.layerFromConfig({
     resource: {

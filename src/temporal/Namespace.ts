@@ -8,6 +8,7 @@ import type { NativeConnection } from "@temporalio/worker"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { WorkerConfig } from "../Config.ts"
+import { bounded } from "../Schedules.ts"
 import { TemporalClient } from "./TemporalClient.ts"
 import { textOf } from "./TemporalUnavailable.ts"
 
@@ -22,7 +23,7 @@ const attempt = <A>(run: () => Promise<A>) =>
   Effect.tryPromise({
     try: run,
     catch: textOf
-  }).pipe(Effect.timeoutOrElse({ duration: LIMIT, orElse: () => Effect.fail(`no answer in ${LIMIT}`) }))
+  }).pipe(bounded(LIMIT, Effect.fail))
 
 const registerAttribute = (connection: NativeConnection, namespace: string) =>
   Effect.gen(function* () {

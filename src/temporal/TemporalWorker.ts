@@ -11,12 +11,12 @@ import {
   type WorkflowBundleOption
 } from "@temporalio/worker"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { WorkerConfig } from "../Config.ts"
+import { capped } from "../Schedules.ts"
 import * as Namespace from "./Namespace.ts"
 import { TemporalClient } from "./TemporalClient.ts"
 import { textOf } from "./TemporalUnavailable.ts"
@@ -75,7 +75,7 @@ const workflowCode = async (): Promise<string> => {
   return code
 }
 
-const untilThere = Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("5 seconds")])
+const untilThere = capped("500 millis", "5 seconds")
 
 export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) {
   const config = yield* WorkerConfig

@@ -9,6 +9,7 @@ import * as Predicate from "effect/Predicate"
 import * as Stream from "effect/Stream"
 import * as http from "node:http"
 import * as https from "node:https"
+import { bounded } from "../../Schedules.ts"
 import { KubernetesError } from "./KubernetesError.ts"
 import { existsSync } from "node:fs"
 
@@ -140,18 +141,11 @@ export const make = (kubeConfig: KubeConfig, userAgent: string): ApiTransport =>
       },
       catch: (cause) => (cause instanceof KubernetesError ? cause : networkError(request.operation)(cause))
     }).pipe(
-      Effect.timeoutOrElse({
-        duration: ANSWER_TIMEOUT,
-        orElse: () =>
-          Effect.fail(
-            new KubernetesError({
-              operation: request.operation,
-              status: 0,
-              reason: "Timeout",
-              detail: `no answer in ${ANSWER_TIMEOUT}`
-            })
-          )
-      })
+      bounded(ANSWER_TIMEOUT, (detail) =>
+        Effect.fail(
+          new KubernetesError({ operation: request.operation, status: 0, reason: "Timeout", detail })
+        )
+      )
     )
 
   return {

@@ -12,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Stream from "effect/Stream"
 import { WorkerConfig } from "../../Config.ts"
 import { callSeconds, timed } from "../../Metrics.ts"
+import { capped } from "../../Schedules.ts"
 import * as ApiInspection from "./ApiInspection.ts"
 import * as ApiLists from "./ApiLists.ts"
 import * as ApiTransport from "./ApiTransport.ts"
@@ -37,9 +38,7 @@ const seconds = callSeconds(
 )
 
 /** 0.2 s doubling to 5 s, about 20 s in all; a Retry-After is obeyed instead. */
-const transient = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")]).pipe(
-  Schedule.jittered,
-  Schedule.upTo({ times: 7 }),
+const transient = capped("200 millis", "5 seconds", { jittered: true, times: 7 }).pipe(
   Schedule.setInputType<KubernetesError>(),
   Schedule.while(({ input }) => input.isTransient),
   Schedule.modifyDelay(({ input, duration }) =>
