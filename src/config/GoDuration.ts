@@ -26,13 +26,3 @@ export const parse = (text: string): Duration.Duration | undefined => {
   else return undefined
   return millis <= LONGEST ? Duration.millis(millis) : undefined
 }
-
-/** The shortest form that parses to the same duration. */
-export const format = (duration: Duration.Duration): string => {
-  const total = Duration.toMillis(duration)
-  const hours = Math.floor(total / 3600e3)
-  const minutes = Math.floor((total % 3600e3) / 60e3)
-  const seconds = (total % 60e3) / 1e3
-  const text = `${hours > 0 ? `${hours}h` : ""}${minutes > 0 ? `${minutes}m` : ""}${seconds > 0 ? `${seconds}s` : ""}`
-  return text === "" ? "0s" : text
-}

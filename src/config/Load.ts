@@ -51,7 +51,7 @@ export const readGroup = <G extends Group>(group: G, lookup: Lookup, problems: A
       continue
     }
     if (found === undefined && setting.default === undefined) {
-      values[key] = setting.absent
+      values[key] = undefined
       continue
     }
     const value = found?.value ?? setting.default ?? ""

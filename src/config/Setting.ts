@@ -21,8 +21,6 @@ export interface Setting<A> {
   readonly expects: string
   /** Undefined where the text is not valid. */
   readonly parse: (text: string) => A | undefined
-  /** What an unset setting without default is. */
-  readonly absent: A | undefined
 }
 
 interface Options {
@@ -42,8 +40,7 @@ const base = {
   default: undefined,
   required: false,
   secret: false,
-  verbatim: false,
-  absent: undefined
+  verbatim: false
 }
 
 /** Must be set, by its name or an alias. */

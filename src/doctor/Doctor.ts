@@ -3,13 +3,12 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import { WorkerConfig } from "../Config.ts"
 import { ConfigProblems } from "../config/Load.ts"
 import * as Database from "../database/Database.ts"
 import { Decryption } from "../database/Decryption.ts"
 import { KubernetesClient } from "../kubernetes/api/KubernetesClient.ts"
-import { mask } from "../Masking.ts"
+import { maskOf } from "../Masking.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import { TemporalClient } from "../temporal/TemporalClient.ts"
 import { TemporalRuntime } from "../temporal/TemporalRuntime.ts"
@@ -51,11 +50,8 @@ const configured = (warnings: ReadonlyArray<string>): ReadonlyArray<Finding> =>
       }))
 
 /** Whatever others have put into their messages. */
-const withoutSecrets = ({ database, temporal, jobs }: WorkerConfig["Service"]) => {
-  const secrets = [database.password, temporal.apiKey, jobs.secretKey].flatMap((secret) =>
-    secret === undefined ? [] : [Redacted.value(secret)]
-  )
-  const masked = mask(secrets)
+const withoutSecrets = (settings: WorkerConfig["Service"]) => {
+  const masked = maskOf(settings)
   return ({ check, status, found, fix }: Finding): Finding => ({
     check,
     status,

@@ -9,7 +9,7 @@ const running = pending(0, "running", "running")
 const queued = pending(2, "queued", "no node takes it yet", { after: 1_000, failure })
 const killed = pending(16, "finishing", "ended by signal", { after: 100, failure })
 const evicted = failed(18, failure)
-const succeeded: Verdict = { _tag: "Succeeded", row: 9, oomSuspected: false }
+const succeeded: Verdict = { _tag: "Succeeded", row: 9 }
 
 const NOW = 50_000
 const holds = (row: number, for_: number): Held => ({ row, since: NOW - for_ })

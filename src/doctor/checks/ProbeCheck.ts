@@ -1,7 +1,6 @@
 /** A real Pod with the image, volume, account and placement of a job, which says its specification and ends. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Clock from "effect/Clock"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type { WorkerConfig } from "../../Config.ts"
@@ -30,7 +29,7 @@ export const probeCheck = (
     const pods = yield* PodRunner
     const storage = yield* SharedStorage
     const id = `olake-doctor-${(yield* Random.nextIntBetween(0, 2 ** 32)).toString(16)}`
-    const job = { ...sampleJob(image, id), askedAt: yield* Clock.currentTimeMillis }
+    const job = sampleJob(image, id)
     yield* Effect.addFinalizer(() => Effect.ignore(storage.removeDirectory(id)))
     const { failure, view } = yield* pods.run(job, storage.prepare(id, []))
     const name = imageOf(image, jobs.registryBase)

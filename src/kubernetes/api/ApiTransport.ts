@@ -16,7 +16,7 @@ import { existsSync } from "node:fs"
 export interface ApiRequest {
   /** For people: `create Pod x`. */
   readonly operation: string
-  readonly method: "GET" | "POST" | "PATCH" | "DELETE"
+  readonly method: "GET" | "POST" | "DELETE"
   readonly path: string
   readonly query?: Readonly<Record<string, string | number>>
   readonly body?: unknown
@@ -96,8 +96,7 @@ export const make = (kubeConfig: KubeConfig, userAgent: string): ApiTransport =>
         ...(body === undefined
           ? {}
           : {
-              "content-type":
-                request.method === "PATCH" ? "application/merge-patch+json" : "application/json",
+              "content-type": "application/json",
               "content-length": Buffer.byteLength(body)
             })
       },

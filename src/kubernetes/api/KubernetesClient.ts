@@ -54,11 +54,7 @@ export class KubernetesClient extends Context.Service<
     readonly createPod: (pod: V1Pod) => Effect.Effect<PodJson, KubernetesError>
     readonly readPod: (name: string) => Effect.Effect<PodJson, KubernetesError>
     /** Deletes that very Pod and no later one of the same name; a Pod already gone is success. */
-    readonly deletePod: (
-      name: string,
-      uid: string,
-      grace?: Duration.Duration
-    ) => Effect.Effect<void, KubernetesError>
+    readonly deletePod: (name: string, uid: string) => Effect.Effect<void, KubernetesError>
     /** The end of the main container's log, at most 200 lines. */
     readonly readPodLog: (name: string, container: string) => Effect.Effect<string, KubernetesError>
     readonly listPods: (labelSelector: string) => Effect.Effect<ApiLists.Listed<PodJson>, KubernetesError>
@@ -125,16 +121,12 @@ export class KubernetesClient extends Context.Service<
           json<PodJson>("get", { operation: `read Pod ${name}`, method: "GET", path: pod(name) }).pipe(
             Effect.retry(transient)
           ),
-        deletePod: (name, uid, grace) =>
+        deletePod: (name, uid) =>
           json<unknown>("delete", {
             operation: `delete Pod ${name}`,
             method: "DELETE",
             path: pod(name),
-            body: {
-              preconditions: { uid },
-              propagationPolicy: "Background",
-              ...(grace === undefined ? {} : { gracePeriodSeconds: Math.ceil(Duration.toSeconds(grace)) })
-            }
+            body: { preconditions: { uid }, propagationPolicy: "Background" }
           }).pipe(
             Effect.retry(transient),
             // A conflict says that a Pod of this name lives, but another one: ours is gone.

@@ -21,7 +21,7 @@ export type Verdict =
       readonly message: string
       readonly giveUp?: Patience
     }
-  | { readonly _tag: "Succeeded"; readonly row: number; readonly oomSuspected: boolean }
+  | { readonly _tag: "Succeeded"; readonly row: number }
   | { readonly _tag: "Failed"; readonly row: number; readonly failure: PodFailure }
 
 const minutes = (count: number): number => Duration.toMillis(Duration.minutes(count))

@@ -66,7 +66,7 @@ const endedInTime = ({ deadlineAt }: PodView, main: ContainerView | undefined): 
 const fromExit = (view: PodView, main: ContainerView, { timers }: PodStatusOptions): Verdict => {
   const { exitCode = 0, reason } = main
   const killedAsOom = reason === "OOMKilled"
-  if (exitCode === 0) return { _tag: "Succeeded", row: killedAsOom ? 11 : 9, oomSuspected: killedAsOom }
+  if (exitCode === 0) return { _tag: "Succeeded", row: killedAsOom ? 11 : 9 }
   if (killedAsOom && exitCode === 137) return failed(14, failure(view, "OOM", main))
   if (reason === "ContainerStatusUnknown") {
     return pending(17, "finishing", "its node does not know how the connector ended", {
@@ -161,7 +161,7 @@ const ofLive = (view: PodView, options: PodStatusOptions): Verdict => {
   )
   if (badInit !== undefined) return failed(30, failure(view, "BadConfig", badInit))
   if (view.phase === "Failed") return failed(10, failure(view, "Interrupted", main))
-  if (view.phase === "Succeeded") return { _tag: "Succeeded", row: 9, oomSuspected: false }
+  if (view.phase === "Succeeded") return { _tag: "Succeeded", row: 9 }
   if (main?.state === "running") return pending(0, "running", "running")
   const waiting = view.containers.find(
     (container) => container.state === "waiting" && fromWaiting(view, container, options) !== undefined

@@ -21,7 +21,7 @@ const options = (over: Partial<PodStatusOptions> = {}): PodStatusOptions => ({
 const summary = (verdict: Verdict): string => {
   switch (verdict._tag) {
     case "Succeeded":
-      return `${verdict.row} Succeeded${verdict.oomSuspected ? " oom?" : ""}`
+      return `${verdict.row} Succeeded`
     case "Failed":
       return `${verdict.row} ${verdict.failure.class}`
     case "Pending":
@@ -56,7 +56,7 @@ const rows: ReadonlyArray<readonly [string, PodBuilder, string, Partial<PodStatu
     aPod().exited(1, "Error", 10).disrupted("DeletionByTaintManager", 59),
     "12 ConnectorFailed"
   ],
-  ["a child was OOMKilled", aPod().exited(0, "OOMKilled"), "11 Succeeded oom?"],
+  ["a child was OOMKilled", aPod().exited(0, "OOMKilled"), "11 Succeeded"],
   ["exit 1", aPod().exited(1), "12 ConnectorFailed"],
   ["cannot start", aPod().exited(128, "StartError"), "13 BadConfig"],
   ["exit 126", aPod().exited(126), "13 BadConfig"],
@@ -158,7 +158,7 @@ describe("a marker of the connector's shell", () => {
     ],
     ["stopped by nobody known, exit 0", aPod().exited(0).view(), [0, true], "10 Interrupted"],
     ["ended well by itself", aPod().exited(0).view(), [0, false], "9 Succeeded"],
-    ["a child was OOMKilled", aPod().exited(0, "OOMKilled").view(), [0, false], "11 Succeeded oom?"],
+    ["a child was OOMKilled", aPod().exited(0, "OOMKilled").view(), [0, false], "11 Succeeded"],
     [
       "a child was OOMKilled, then stopped",
       aPod().exited(0, "OOMKilled").view(),
