@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { ExitMarker } from "../olake/ExitMarker.ts"
-import { isLongRunning, type Job, type JobIdentity } from "../olake/Job.ts"
+import { isWriter, type Job, type JobIdentity } from "../olake/Job.ts"
 import { capped } from "../Schedules.ts"
 import type { KubernetesClient } from "./api/KubernetesClient.ts"
 import type { KubernetesError } from "./api/KubernetesError.ts"
@@ -66,7 +66,7 @@ export const finder = (kubernetes: KubernetesClient["Service"], watch: PodWatch[
       if (known !== undefined) return known
       const found = yield* findByName(kubernetes, nameOf(job))
       if (found !== undefined && isPodOf(found, job)) return found
-      return isLongRunning(job.operation) ? yield* findGos(job) : undefined
+      return isWriter(job.operation) ? yield* findGos(job) : undefined
     })
 
   return { findOurs, findGos }
@@ -82,7 +82,7 @@ export const awaitEnd = Effect.fnUntraced(function* (
 ) {
   const judge = ({ view, gone, asked }: Observation, noted?: ExitMarker): Verdict =>
     decide(gone ? { gone: true, last: view } : view, {
-      kind: isLongRunning(job.operation) ? "long" : "short",
+      kind: isWriter(job.operation) ? "long" : "short",
       stopRequested: asked,
       marker: noted,
       timers: defaultTimers

@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { isLongRunning, type JobIdentity } from "../olake/Job.ts"
+import { isWriter, type JobIdentity } from "../olake/Job.ts"
 import type { KubernetesError } from "./api/KubernetesError.ts"
 import { PodRefused } from "./PodRunnerErrors.ts"
 import { nameOf } from "./pod/PodSpec.ts"
@@ -27,7 +27,7 @@ export const make = () => {
         const { first } = seen.get(key) ?? { first: now }
         seen.set(key, { first, last: now })
         const isQuota = refusal.detail.includes("exceeded quota")
-        const patience = isQuota && isLongRunning(job.operation) ? QUOTA_PATIENCE : PATIENCE
+        const patience = isQuota && isWriter(job.operation) ? QUOTA_PATIENCE : PATIENCE
         const waited = now - first
         if (waited < Duration.toMillis(patience)) return refusal
         seen.delete(key)

@@ -1,8 +1,39 @@
 /** What every contract decodes to: one connector run in one Pod. Nothing behind this type knows how the request came. */
 import type * as Duration from "effect/Duration"
+import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 
-export type Operation = "discover" | "check" | "spec" | "sync" | "clear-destination"
+interface Kind {
+  /** A writer runs for days and outlives the worker, at most one per job; the others are pure and can be repeated. */
+  readonly lifetime: "short" | "writer"
+  /** What OLake's UI looks for the run's directory by: the workflow's id, or its SHA-256. */
+  readonly directory: "id" | "hash"
+  /** What it leaves for whoever asked: a file of its directory, or something in what it says. */
+  readonly result: "streams.json" | "connectionStatus" | "specification" | "state.json"
+}
+
+export const operations = {
+  discover: { lifetime: "short", directory: "id", result: "streams.json" },
+  check: { lifetime: "short", directory: "id", result: "connectionStatus" },
+  spec: { lifetime: "short", directory: "id", result: "specification" },
+  sync: { lifetime: "writer", directory: "hash", result: "state.json" },
+  "clear-destination": { lifetime: "writer", directory: "hash", result: "state.json" }
+} as const satisfies Readonly<Record<string, Kind>>
+
+export type Operation = keyof typeof operations
+
+type Living<L extends Kind["lifetime"]> = {
+  readonly [K in Operation]: (typeof operations)[K]["lifetime"] extends L ? K : never
+}[Operation]
+
+export type Short = Living<"short">
+export type Writer = Living<"writer">
+
+export const isOperation = (word: unknown): word is Operation =>
+  Predicate.isString(word) && Object.hasOwn(operations, word)
+
+export const isWriter = (word: unknown): word is Writer =>
+  isOperation(word) && operations[word].lifetime === "writer"
 
 /** The Temporal run that a Pod works for. */
 export interface RunIdentity {
@@ -44,7 +75,4 @@ export interface Job {
 /** What tells whose Pod one is. */
 export type JobIdentity = Pick<Job, "operation" | "jobId" | "run">
 
-const WRITERS: ReadonlyArray<string> = ["sync", "clear-destination"] satisfies ReadonlyArray<Operation>
-
-/** Writers run for days and outlive the worker; at most one per job. The others are pure and can be repeated. */
-export const isLongRunning = (operation: string): boolean => WRITERS.includes(operation)
+export const isLongRunning = (operation: string): boolean => isWriter(operation)

@@ -1,5 +1,6 @@
 /** From a workflow's id to its directory on the shared storage, and the file names inside. Pure. */
 import { createHash } from "node:crypto"
+import { type Operation, operations, type Writer } from "./Job.ts"
 
 /** Where the run's directory appears inside the connector's container. */
 export const MOUNT_PATH = "/mnt/config"
@@ -33,6 +34,14 @@ export const problemWithFileName = (name: string): string | undefined => {
   if (name === "" || name === "." || name === "..") return "must be a file's name"
   if (/[/\\\p{Cc}]/u.test(name)) return "must be a file's name, without slashes or control characters"
   return Buffer.byteLength(name) > 255 ? "must not be longer than 255 bytes" : undefined
+}
+
+/** The directory of a run; none where the id of a short one cannot name it, see above. */
+export function of(operation: Writer, workflowId: string): string
+export function of(operation: Operation, workflowId: string): string | undefined
+export function of(operation: Operation, workflowId: string): string | undefined {
+  if (operations[operation].directory === "hash") return sha256(workflowId)
+  return problemWithDirectoryName(workflowId) === undefined ? workflowId : undefined
 }
 
 /** Discover, check, spec: OLake's UI looks for the id as it is. Only for ids without a problem, see above. */

@@ -1,7 +1,7 @@
 /** What becomes of the runs here, as numbers for Prometheus and as spans of their traces; told by the registry. */
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-import { isLongRunning } from "../olake/Job.ts"
+import { isWriter } from "../olake/Job.ts"
 import { ROOT, runSpan, told } from "../Tracing.ts"
 import type { Phase, Run } from "./Run.ts"
 
@@ -49,7 +49,7 @@ const UNKNOWN = "Unknown"
 /** How the run ended for good; nothing where something of it follows, here or elsewhere. */
 const outcomeOf = ({ state, phase, operation, failure }: Run): string | undefined => {
   // A writer's end is told by what saves its state, but for a request that was refused before.
-  const isOver = !isLongRunning(operation) || phase === "saving" || failure?.type === "InvalidRequest"
+  const isOver = !isWriter(operation) || phase === "saving" || failure?.type === "InvalidRequest"
   if (!isOver) return undefined
   if (state === "succeeded") return "Completed"
   if (state === "cancelled") return "Cancelled"

@@ -2,7 +2,7 @@
 import type { V1Affinity, V1NodeAffinity, V1PodSpec, V1Toleration } from "@kubernetes/client-node"
 import type { JobMapping } from "../../config/JobMapping.ts"
 import type { JobProfiles } from "../../config/JobProfiles.ts"
-import { isLongRunning, type Job } from "../../olake/Job.ts"
+import { isWriter, type Job } from "../../olake/Job.ts"
 
 export interface Rules {
   readonly mapping: JobMapping
@@ -58,7 +58,7 @@ export const placementOf = (
   { operation, jobId }: Pick<Job, "jobId" | "operation">,
   { mapping, profiles, keepUnmappedAway }: Rules
 ): Placement => {
-  const isLong = isLongRunning(operation)
+  const isLong = isWriter(operation)
   const ownProfile = jobId === DEFAULT ? undefined : profiles.get(jobId)
   const profile = (isLong ? ownProfile : undefined) ?? profiles.get(DEFAULT)
   const mapped = (isLong && jobId !== DEFAULT ? mapping.get(jobId) : undefined) ?? mapping.get(DEFAULT)
