@@ -137,17 +137,16 @@ export const make = (given: DeepPartial<Omit<Settings, "warnings">> = {}): Setti
 }
 
 /** Names of the variables that are set below a prefix; the provider knows them as a tree split at each `_`. */
-const namesUnder = (
+const namesUnder = Effect.fnUntraced(function* (
   provider: ConfigProvider.ConfigProvider,
   path: ReadonlyArray<string>
-): Effect.Effect<ReadonlyArray<string>> =>
-  Effect.gen(function* () {
-    const node = yield* Effect.orDie(provider.load([...path]))
-    const own = node?.value === undefined ? [] : [path.join("_")]
-    const children = node?._tag === "Record" ? [...node.keys] : []
-    const below = yield* Effect.forEach(children, (key) => namesUnder(provider, [...path, key]))
-    return [...own, ...below.flat()]
-  })
+): Effect.fn.Return<ReadonlyArray<string>> {
+  const node = yield* Effect.orDie(provider.load([...path]))
+  const own = node?.value === undefined ? [] : [path.join("_")]
+  const children = node?._tag === "Record" ? [...node.keys] : []
+  const below = yield* Effect.forEach(children, (key) => namesUnder(provider, [...path, key]))
+  return [...own, ...below.flat()]
+})
 
 export class WorkerConfig extends Context.Service<WorkerConfig, Settings>()("olake-worker/Config") {
   static readonly layer = (given: DeepPartial<Omit<Settings, "warnings">> = {}) =>

@@ -28,26 +28,25 @@ export const runSpan = ({ workflowId, runId }: RunIds): Tracer.ExternalSpan => {
 const nanoseconds = (millis: number): bigint => BigInt(Math.round(millis)) * 1_000_000n
 
 /** A span that is over already, below the current one or the given parent. Times in milliseconds since the epoch. */
-export const told = (
+export const told = Effect.fnUntraced(function* (
   name: string,
   { from, to }: { readonly from: number; readonly to: number },
   attributes: Attributes,
   parent?: Tracer.AnySpan
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    if (!(yield* isTraced)) return
-    const tracer = yield* Effect.tracer
-    const current = yield* Effect.option(Effect.currentParentSpan)
-    const span = tracer.span({
-      name,
-      parent: parent === undefined ? current : Option.some(parent),
-      annotations: Context.empty(),
-      links: [],
-      startTime: nanoseconds(from),
-      kind: "internal",
-      root: false,
-      sampled: true
-    })
-    for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
-    span.end(nanoseconds(Math.max(from, to)), Exit.void)
+): Effect.fn.Return<void> {
+  if (!(yield* isTraced)) return
+  const tracer = yield* Effect.tracer
+  const current = yield* Effect.option(Effect.currentParentSpan)
+  const span = tracer.span({
+    name,
+    parent: parent === undefined ? current : Option.some(parent),
+    annotations: Context.empty(),
+    links: [],
+    startTime: nanoseconds(from),
+    kind: "internal",
+    root: false,
+    sampled: true
   })
+  for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
+  span.end(nanoseconds(Math.max(from, to)), Exit.void)
+})

@@ -22,30 +22,32 @@ const ATTEMPTS = { maxAttempts: 3, connectionTimeout: 2000, requestTimeout: 3000
 export type Decrypt = (ciphertext: Uint8Array) => Effect.Effect<Uint8Array, KmsProblem>
 
 /** One client for the life of the scope, shared by all callers. `endpoint` undefined: what the SDK itself would use. */
-export const make = (arn: string, endpoint: string | undefined): Effect.Effect<Decrypt, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const region = arn.split(":")[3] ?? ""
-    if (region === "") return () => Effect.fail(NO_REGION)
-    const scope = yield* Effect.scope
-    const client = yield* Effect.cached(
-      Effect.acquireRelease(
-        Effect.map(
-          // An idle worker, and one without KMS, must not pay for it.
-          Effect.promise(() => import("@aws-sdk/client-kms")),
-          (sdk) => ({ sdk, kms: new sdk.KMSClient(optionsOf(region, endpoint)) })
-        ),
-        ({ kms }) => Effect.sync(() => kms.destroy())
-      ).pipe(Effect.provideService(Scope.Scope, scope))
-    )
-    return Effect.fn("Kms.decrypt")(function* (CiphertextBlob) {
-      const { sdk, kms } = yield* client
-      const { Plaintext } = yield* Effect.tryPromise({
-        try: (abortSignal) => kms.send(new sdk.DecryptCommand({ CiphertextBlob }), { abortSignal }),
-        catch: problemOf
-      }).pipe(bounded(LIMIT, () => Effect.fail(TIMED_OUT)))
-      return Plaintext ?? new Uint8Array()
-    })
+export const make = Effect.fnUntraced(function* (
+  arn: string,
+  endpoint: string | undefined
+): Effect.fn.Return<Decrypt, never, Scope.Scope> {
+  const region = arn.split(":")[3] ?? ""
+  if (region === "") return () => Effect.fail(NO_REGION)
+  const scope = yield* Effect.scope
+  const client = yield* Effect.cached(
+    Effect.acquireRelease(
+      Effect.map(
+        // An idle worker, and one without KMS, must not pay for it.
+        Effect.promise(() => import("@aws-sdk/client-kms")),
+        (sdk) => ({ sdk, kms: new sdk.KMSClient(optionsOf(region, endpoint)) })
+      ),
+      ({ kms }) => Effect.sync(() => kms.destroy())
+    ).pipe(Effect.provideService(Scope.Scope, scope))
+  )
+  return Effect.fn("Kms.decrypt")(function* (CiphertextBlob) {
+    const { sdk, kms } = yield* client
+    const { Plaintext } = yield* Effect.tryPromise({
+      try: (abortSignal) => kms.send(new sdk.DecryptCommand({ CiphertextBlob }), { abortSignal }),
+      catch: problemOf
+    }).pipe(bounded(LIMIT, () => Effect.fail(TIMED_OUT)))
+    return Plaintext ?? new Uint8Array()
   })
+})
 
 const optionsOf = (region: string, endpoint: string | undefined): KMSClientConfig => {
   const { maxAttempts, ...timeouts } = ATTEMPTS

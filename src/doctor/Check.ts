@@ -59,26 +59,25 @@ const judged = <R>({ run, remedy, limit = LIMIT }: Check<R>): Effect.Effect<Verd
 const isBad = ({ status }: Verdict): boolean => status === "problem" || status === "skipped"
 
 /** In the order of the table. A check whose need was not met is skipped. */
-export const runAll = <R>(checks: ReadonlyArray<Check<R>>): Effect.Effect<ReadonlyArray<Finding>, never, R> =>
-  Effect.gen(function* () {
-    const ends = new Map<string, Deferred.Deferred<Verdict>>()
-    for (const { name } of checks) ends.set(name, yield* Deferred.make<Verdict>())
-    return yield* Effect.forEach(
-      checks,
-      (check) =>
-        Effect.gen(function* () {
-          const { name, needs = "" } = check
-          const needed = ends.get(needs)
-          const before = needed === undefined ? undefined : yield* Deferred.await(needed)
-          const verdict =
-            before !== undefined && isBad(before) ? skipped(`needs ${needs}`) : yield* judged(check)
-          const end = ends.get(name)
-          if (end !== undefined) yield* Deferred.succeed(end, verdict)
-          return { check: name, ...verdict }
-        }),
-      { concurrency: "unbounded" }
-    )
-  })
+export const runAll = Effect.fnUntraced(function* <R>(
+  checks: ReadonlyArray<Check<R>>
+): Effect.fn.Return<ReadonlyArray<Finding>, never, R> {
+  const ends = new Map<string, Deferred.Deferred<Verdict>>()
+  for (const { name } of checks) ends.set(name, yield* Deferred.make<Verdict>())
+  return yield* Effect.forEach(
+    checks,
+    Effect.fnUntraced(function* (check) {
+      const { name, needs = "" } = check
+      const needed = ends.get(needs)
+      const before = needed === undefined ? undefined : yield* Deferred.await(needed)
+      const verdict = before !== undefined && isBad(before) ? skipped(`needs ${needs}`) : yield* judged(check)
+      const end = ends.get(name)
+      if (end !== undefined) yield* Deferred.succeed(end, verdict)
+      return { check: name, ...verdict }
+    }),
+    { concurrency: "unbounded" }
+  )
+})
 
 /** The checks of one part, with what they use. Where that cannot be made, the first check says why. */
 export const part = <R, A, E extends Told, R2>(

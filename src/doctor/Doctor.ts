@@ -60,27 +60,26 @@ const withoutSecrets = (settings: WorkerConfig["Service"]) => {
   })
 }
 
-const examineParts = ({ image, probe }: Options) =>
-  Effect.gen(function* () {
-    const settings = yield* WorkerConfig
-    const storage = SharedStorage.layer.pipe(Layer.provide(NodeFileSystem.layer))
-    const found = yield* Effect.all(
-      [
-        part(
-          temporalChecks(settings.temporal),
-          TemporalClient.layer.pipe(Layer.provide(TemporalRuntime.layer))
-        ),
-        part(databaseChecks(settings), Layer.merge(Database.layer, Decryption.layer)),
-        part(
-          [...kubernetesChecks(settings, image), ...(probe ? [probeCheck(settings, image)] : [])],
-          Layer.merge(KubernetesClient.layer, storage)
-        ),
-        part(storageChecks(settings), storage)
-      ],
-      { concurrency: "unbounded" }
-    )
-    return [...configured(settings.warnings), ...found.flat()].map(withoutSecrets(settings))
-  })
+const examineParts = Effect.fnUntraced(function* ({ image, probe }: Options) {
+  const settings = yield* WorkerConfig
+  const storage = SharedStorage.layer.pipe(Layer.provide(NodeFileSystem.layer))
+  const found = yield* Effect.all(
+    [
+      part(
+        temporalChecks(settings.temporal),
+        TemporalClient.layer.pipe(Layer.provide(TemporalRuntime.layer))
+      ),
+      part(databaseChecks(settings), Layer.merge(Database.layer, Decryption.layer)),
+      part(
+        [...kubernetesChecks(settings, image), ...(probe ? [probeCheck(settings, image)] : [])],
+        Layer.merge(KubernetesClient.layer, storage)
+      ),
+      part(storageChecks(settings), storage)
+    ],
+    { concurrency: "unbounded" }
+  )
+  return [...configured(settings.warnings), ...found.flat()].map(withoutSecrets(settings))
+})
 
 /** With the settings of the environment; where these are not valid, nothing else is looked at. */
 export const examine = (options: Options): Effect.Effect<ReadonlyArray<Finding>> =>

@@ -60,14 +60,13 @@ export const finder = (kubernetes: KubernetesClient["Service"], watch: PodWatch[
     )
 
   /** This run's Pod: as the watch knows it, or as the API server says now. */
-  const findOurs = (job: JobIdentity) =>
-    Effect.gen(function* () {
-      const known = yield* watch.find((view) => isPodOf(view, job))
-      if (known !== undefined) return known
-      const found = yield* findByName(kubernetes, nameOf(job))
-      if (found !== undefined && isPodOf(found, job)) return found
-      return isWriter(job.operation) ? yield* findGos(job) : undefined
-    })
+  const findOurs = Effect.fnUntraced(function* (job: JobIdentity) {
+    const known = yield* watch.find((view) => isPodOf(view, job))
+    if (known !== undefined) return known
+    const found = yield* findByName(kubernetes, nameOf(job))
+    if (found !== undefined && isPodOf(found, job)) return found
+    return isWriter(job.operation) ? yield* findGos(job) : undefined
+  })
 
   return { findOurs, findGos }
 }

@@ -83,31 +83,30 @@ export class RunRegistry extends Context.Service<
       const maskedEnding = ({ state, failure }: Run.Ending): Run.Ending =>
         failure === undefined ? { state } : { state, failure: { ...failure, cause: masked(failure.cause) } }
 
-      const begin = (step: Run.Step, phase: Run.Phase) =>
-        Effect.gen(function* () {
-          const now = yield* Clock.currentTimeMillis
-          const key = keyOf(step)
-          const before = entries.get(key)?.run
-          const entry: Entry = { run: RunChanges.begun(before, step, phase, now) }
-          entries.set(key, entry)
-          yield* RunMetrics.changed(before, entry.run, now)
-          /** Where another attempt has begun here since, this one has no say any more. */
-          const tell = (how: (run: Run.Run, now: number) => Run.Run) =>
-            Effect.suspend(() => (entries.get(key) === entry ? change(key, how) : Effect.void))
-          return {
-            current: Effect.sync(() => entry.run),
-            begins: tell(RunChanges.hasTurn),
-            sighted: (seen) =>
-              tell((run, at) => RunChanges.sighted(run, { ...seen, detail: masked(seen.detail) }, at)),
-            ended: (ending, isFinished) =>
-              tell((run, at) => {
-                // Behind those that ended before: the first to end is the first to be forgotten.
-                entries.delete(key)
-                entries.set(key, entry)
-                return RunChanges.ended(run, maskedEnding(ending), isFinished, at)
-              }).pipe(Effect.andThen(Effect.map(Clock.currentTimeMillis, forget)))
-          } satisfies RunEntry
-        })
+      const begin = Effect.fnUntraced(function* (step: Run.Step, phase: Run.Phase) {
+        const now = yield* Clock.currentTimeMillis
+        const key = keyOf(step)
+        const before = entries.get(key)?.run
+        const entry: Entry = { run: RunChanges.begun(before, step, phase, now) }
+        entries.set(key, entry)
+        yield* RunMetrics.changed(before, entry.run, now)
+        /** Where another attempt has begun here since, this one has no say any more. */
+        const tell = (how: (run: Run.Run, now: number) => Run.Run) =>
+          Effect.suspend(() => (entries.get(key) === entry ? change(key, how) : Effect.void))
+        return {
+          current: Effect.sync(() => entry.run),
+          begins: tell(RunChanges.hasTurn),
+          sighted: (seen) =>
+            tell((run, at) => RunChanges.sighted(run, { ...seen, detail: masked(seen.detail) }, at)),
+          ended: (ending, isFinished) =>
+            tell((run, at) => {
+              // Behind those that ended before: the first to end is the first to be forgotten.
+              entries.delete(key)
+              entries.set(key, entry)
+              return RunChanges.ended(run, maskedEnding(ending), isFinished, at)
+            }).pipe(Effect.andThen(Effect.map(Clock.currentTimeMillis, forget)))
+        } satisfies RunEntry
+      })
 
       return RunRegistry.of({
         begin,

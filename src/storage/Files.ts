@@ -81,15 +81,14 @@ export const make = Effect.gen(function* () {
     )
 
   /** A connector runs as root in its directory: a link it left there must not lead the worker out. */
-  const realPathInside = (directory: string, target: string) =>
-    Effect.gen(function* () {
-      const real = yield* attempt("read", target, fs.realPath(target))
-      const folder = yield* attempt("read", target, fs.realPath(inside(directory)))
-      if (!real.startsWith(`${folder}${path.sep}`)) {
-        return yield* new InvalidFile({ path: target, problem: "is a link out of the run's directory" })
-      }
-      return real
-    })
+  const realPathInside = Effect.fnUntraced(function* (directory: string, target: string) {
+    const real = yield* attempt("read", target, fs.realPath(target))
+    const folder = yield* attempt("read", target, fs.realPath(inside(directory)))
+    if (!real.startsWith(`${folder}${path.sep}`)) {
+      return yield* new InvalidFile({ path: target, problem: "is a link out of the run's directory" })
+    }
+    return real
+  })
 
   /** The same of a file that answers: to open a pipe would wait for its other end. */
   const plainFile = Effect.fnUntraced(function* (directory: string, target: string) {

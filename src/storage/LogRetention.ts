@@ -59,29 +59,30 @@ export const make = ({ fs, root, inside, attempt, read }: Files) => {
     )
 
   /** The time of the newest file, or `own` where there is none. Links do not count. */
-  const newestIn = (folder: string, own: number): Effect.Effect<number, StorageError> =>
-    Effect.gen(function* () {
-      const names = yield* attempt("list", folder, fs.readDirectory(folder)).pipe(
-        Effect.catchIf(isGone, () => Effect.succeed([]))
-      )
-      let newest: number | undefined
-      for (const name of names) {
-        const target = path.join(folder, name)
-        const entry = yield* look(target)
-        if (entry === undefined || entry.type === "SymbolicLink") continue
-        const at = entry.type === "Directory" ? yield* newestIn(target, entry.at) : entry.at
-        newest = Math.max(newest ?? at, at)
-      }
-      return newest ?? own
-    })
+  const newestIn = Effect.fnUntraced(function* (
+    folder: string,
+    own: number
+  ): Effect.fn.Return<number, StorageError> {
+    const names = yield* attempt("list", folder, fs.readDirectory(folder)).pipe(
+      Effect.catchIf(isGone, () => Effect.succeed([]))
+    )
+    let newest: number | undefined
+    for (const name of names) {
+      const target = path.join(folder, name)
+      const entry = yield* look(target)
+      if (entry === undefined || entry.type === "SymbolicLink") continue
+      const at = entry.type === "Directory" ? yield* newestIn(target, entry.at) : entry.at
+      newest = Math.max(newest ?? at, at)
+    }
+    return newest ?? own
+  })
 
   /** When somebody last wrote there; undefined where it is no directory. */
-  const writtenAt = (name: string) =>
-    Effect.gen(function* () {
-      const target = inside(name)
-      const entry = yield* look(target)
-      return entry?.type === "Directory" ? yield* newestIn(target, entry.at) : undefined
-    })
+  const writtenAt = Effect.fnUntraced(function* (name: string) {
+    const target = inside(name)
+    const entry = yield* look(target)
+    return entry?.type === "Directory" ? yield* newestIn(target, entry.at) : undefined
+  })
 
   /** The job that the run's own note names. */
   const jobOf = (name: string) =>
@@ -96,27 +97,25 @@ export const make = ({ fs, root, inside, attempt, read }: Files) => {
       Effect.orElseSucceed(() => "")
     )
 
-  const runOf = (name: string) =>
-    Effect.gen(function* () {
-      if (!WRITER.test(name) && !DIRECT.test(name)) return undefined
-      const newest = yield* writtenAt(name)
-      if (newest === undefined) return undefined
-      const job = WRITER.test(name) ? yield* jobOf(name) : undefined
-      return { name, newest, job } satisfies Run
-    })
+  const runOf = Effect.fnUntraced(function* (name: string) {
+    if (!WRITER.test(name) && !DIRECT.test(name)) return undefined
+    const newest = yield* writtenAt(name)
+    if (newest === undefined) return undefined
+    const job = WRITER.test(name) ? yield* jobOf(name) : undefined
+    return { name, newest, job } satisfies Run
+  })
 
   const remove = (target: string) =>
     attempt("remove", target, fs.remove(target, { recursive: true, force: true }))
 
   /** True where there was something to take away. */
-  const trim = (name: string) =>
-    Effect.gen(function* () {
-      const folder = inside(name)
-      const names = yield* attempt("list", folder, fs.readDirectory(folder))
-      const spare = names.filter((file) => !KEPT.includes(file))
-      yield* Effect.forEach(spare, (file) => remove(path.join(folder, file)), { discard: true })
-      return { isEmpty: names.length === spare.length, isTrimmed: spare.length > 0 }
-    })
+  const trim = Effect.fnUntraced(function* (name: string) {
+    const folder = inside(name)
+    const names = yield* attempt("list", folder, fs.readDirectory(folder))
+    const spare = names.filter((file) => !KEPT.includes(file))
+    yield* Effect.forEach(spare, (file) => remove(path.join(folder, file)), { discard: true })
+    return { isEmpty: names.length === spare.length, isTrimmed: spare.length > 0 }
+  })
 
   return Effect.fn("LogRetention.sweep")(function* ({ now, keepFor, isActive }: Retention) {
     const before = now - Duration.toMillis(keepFor)

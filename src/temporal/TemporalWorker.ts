@@ -105,39 +105,41 @@ export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) 
       Effect.orDie // retried without end: no error is left
     )
 
-  const run = ({ onRunning, onDrain }: RunHooks): Effect.Effect<never, WorkerStopped> =>
-    Effect.gen(function* () {
-      const [connection, bundle] = yield* Effect.all([client.connection, workflowBundle(config.bareJobId)], {
-        concurrency: 2
-      })
-      yield* Namespace.setUp.pipe(Effect.provideContext(services))
-      const worker = yield* create(connection, {
-        workflowBundle: bundle,
-        activities,
-        // A slot for all that may wait; how many of them work at a time, Boundary says.
-        maxConcurrentActivityTaskExecutions: concurrency.activities + concurrency.syncs,
-        // The SDK wants at least two, one of them for its sticky queue.
-        maxConcurrentWorkflowTaskExecutions: Math.max(2, concurrency.workflows),
-        maxCachedWorkflows: CACHED_WORKFLOWS
-      })
-      const ended = worker.run()
-      ended.catch(() => undefined) // awaited below, in every case
-      yield* onRunning
-
-      const drain = Effect.gen(function* () {
-        yield* onDrain
-        if (worker.getState() === "RUNNING") worker.shutdown()
-        yield* Effect.tryPromise({ try: () => ended, catch: textOf }).pipe(
-          Effect.timeout(DRAIN_LIMIT),
-          Effect.catch((problem) => Effect.logError(`the drain did not end cleanly: ${textOf(problem)}`))
-        )
-      })
-      yield* Effect.tryPromise({
-        try: () => ended,
-        catch: (cause) => new WorkerStopped({ detail: textOf(cause) })
-      }).pipe(Effect.onInterrupt(() => drain))
-      return yield* new WorkerStopped({ detail: "it ended by itself" })
+  const run = Effect.fnUntraced(function* ({
+    onRunning,
+    onDrain
+  }: RunHooks): Effect.fn.Return<never, WorkerStopped> {
+    const [connection, bundle] = yield* Effect.all([client.connection, workflowBundle(config.bareJobId)], {
+      concurrency: 2
     })
+    yield* Namespace.setUp.pipe(Effect.provideContext(services))
+    const worker = yield* create(connection, {
+      workflowBundle: bundle,
+      activities,
+      // A slot for all that may wait; how many of them work at a time, Boundary says.
+      maxConcurrentActivityTaskExecutions: concurrency.activities + concurrency.syncs,
+      // The SDK wants at least two, one of them for its sticky queue.
+      maxConcurrentWorkflowTaskExecutions: Math.max(2, concurrency.workflows),
+      maxCachedWorkflows: CACHED_WORKFLOWS
+    })
+    const ended = worker.run()
+    ended.catch(() => undefined) // awaited below, in every case
+    yield* onRunning
+
+    const drain = Effect.gen(function* () {
+      yield* onDrain
+      if (worker.getState() === "RUNNING") worker.shutdown()
+      yield* Effect.tryPromise({ try: () => ended, catch: textOf }).pipe(
+        Effect.timeout(DRAIN_LIMIT),
+        Effect.catch((problem) => Effect.logError(`the drain did not end cleanly: ${textOf(problem)}`))
+      )
+    })
+    yield* Effect.tryPromise({
+      try: () => ended,
+      catch: (cause) => new WorkerStopped({ detail: textOf(cause) })
+    }).pipe(Effect.onInterrupt(() => drain))
+    return yield* new WorkerStopped({ detail: "it ended by itself" })
+  })
 
   return { run }
 })

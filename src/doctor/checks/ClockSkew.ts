@@ -21,14 +21,13 @@ export const judge = (whose: string, skew: number): Verdict => {
  * @param read the other clock, in milliseconds since the epoch
  * @param resolution of what `read` gives, in milliseconds: half of it is added, as it is cut off
  */
-export const compare = <E, R>(
+export const compare = Effect.fnUntraced(function* <E, R>(
   whose: string,
   read: Effect.Effect<number, E, R>,
   resolution = 0
-): Effect.Effect<Verdict, E, R> =>
-  Effect.gen(function* () {
-    const before = yield* Clock.currentTimeMillis
-    const other = yield* read
-    const after = yield* Clock.currentTimeMillis
-    return judge(whose, other + resolution / 2 - (before + after) / 2)
-  })
+): Effect.fn.Return<Verdict, E, R> {
+  const before = yield* Clock.currentTimeMillis
+  const other = yield* read
+  const after = yield* Clock.currentTimeMillis
+  return judge(whose, other + resolution / 2 - (before + after) / 2)
+})

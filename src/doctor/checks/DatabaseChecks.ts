@@ -65,24 +65,23 @@ const judgeTable = (
   return ok(`${name} has all columns and rights`)
 }
 
-const judgeKey = (settings: Settings) =>
-  Effect.gen(function* () {
-    const { secretKey } = settings.jobs
-    const isSet = secretKey !== undefined && Redacted.value(secretKey).trim() !== ""
-    const row = yield* Inspection.encryptedConfig
-    if (row === undefined)
-      return isSet
-        ? ok("OLAKE_SECRET_KEY is set; no config is encrypted yet that it could be tried on")
-        : ok("no config is encrypted, and OLAKE_SECRET_KEY is not set")
-    if (!isSet)
-      return problem(
-        `the config of source ${row.id} is encrypted, but OLAKE_SECRET_KEY is not set`,
-        "Set OLAKE_SECRET_KEY to the UI's"
-      )
-    const decryption = yield* Decryption
-    yield* decryption.decrypt(row.config, `config of source ${row.id}`)
-    return ok(`OLAKE_SECRET_KEY opens the config of source ${row.id}`)
-  })
+const judgeKey = Effect.fnUntraced(function* (settings: Settings) {
+  const { secretKey } = settings.jobs
+  const isSet = secretKey !== undefined && Redacted.value(secretKey).trim() !== ""
+  const row = yield* Inspection.encryptedConfig
+  if (row === undefined)
+    return isSet
+      ? ok("OLAKE_SECRET_KEY is set; no config is encrypted yet that it could be tried on")
+      : ok("no config is encrypted, and OLAKE_SECRET_KEY is not set")
+  if (!isSet)
+    return problem(
+      `the config of source ${row.id} is encrypted, but OLAKE_SECRET_KEY is not set`,
+      "Set OLAKE_SECRET_KEY to the UI's"
+    )
+  const decryption = yield* Decryption
+  yield* decryption.decrypt(row.config, `config of source ${row.id}`)
+  return ok(`OLAKE_SECRET_KEY opens the config of source ${row.id}`)
+})
 
 export const databaseChecks = (settings: Settings): ReadonlyArray<Check<Needs>> => {
   const { host, port, name, user } = settings.database

@@ -58,29 +58,26 @@ const podFix = ({ kubernetes: { namespace }, jobs }: Settings, { detail, isNotFo
 }
 
 /** The Pod of a job, shown to the API server, which says whether it would take it: quotas, accounts, policies. */
-const judgePod = (settings: Settings, image: Image) =>
-  Effect.gen(function* () {
-    const { tryPod, namespace } = yield* KubernetesClient
-    const { jobs, kubernetes } = settings
-    const pod = PodSpec.build(sampleJob(image, "olake-doctor"), {
-      namespace,
-      workerPod: kubernetes.podName,
-      jobs,
-      rules: jobs,
-      secretKey: "none",
-      ownSecretName: "",
-      marksExit: false,
-      now: DateTime.formatIso(yield* DateTime.now)
-    })
-    return yield* tryPod(pod).pipe(
-      Effect.as(ok(`the API server would take the Pod of a job in namespace ${namespace}`)),
-      Effect.catch((error) =>
-        error.isTransient
-          ? Effect.fail(error)
-          : Effect.succeed(problem(error.message, podFix(settings, error)))
-      )
-    )
+const judgePod = Effect.fnUntraced(function* (settings: Settings, image: Image) {
+  const { tryPod, namespace } = yield* KubernetesClient
+  const { jobs, kubernetes } = settings
+  const pod = PodSpec.build(sampleJob(image, "olake-doctor"), {
+    namespace,
+    workerPod: kubernetes.podName,
+    jobs,
+    rules: jobs,
+    secretKey: "none",
+    ownSecretName: "",
+    marksExit: false,
+    now: DateTime.formatIso(yield* DateTime.now)
   })
+  return yield* tryPod(pod).pipe(
+    Effect.as(ok(`the API server would take the Pod of a job in namespace ${namespace}`)),
+    Effect.catch((error) =>
+      error.isTransient ? Effect.fail(error) : Effect.succeed(problem(error.message, podFix(settings, error)))
+    )
+  )
+})
 
 export const kubernetesChecks = (settings: Settings, image: Image): ReadonlyArray<Check<Needs>> => {
   const { namespace } = settings.kubernetes

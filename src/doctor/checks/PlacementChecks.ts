@@ -11,12 +11,11 @@ import { type Check, ok, problem, skipped, type Verdict } from "../Check.ts"
 type Settings = WorkerConfig["Service"]
 
 /** Undefined where it is not there, or says nothing. */
-const readConfigMap = ({ jobs: { rulesConfigMap } }: Settings) =>
-  Effect.gen(function* () {
-    const { listConfigMap } = yield* KubernetesClient
-    const { items } = yield* listConfigMap(rulesConfigMap)
-    return items.find(({ metadata }) => metadata.name === rulesConfigMap)
-  })
+const readConfigMap = Effect.fnUntraced(function* ({ jobs: { rulesConfigMap } }: Settings) {
+  const { listConfigMap } = yield* KubernetesClient
+  const { items } = yield* listConfigMap(rulesConfigMap)
+  return items.find(({ metadata }) => metadata.name === rulesConfigMap)
+})
 
 const given = (configMap: ConfigMapJson | undefined, key: string): string | undefined => {
   const text = configMap?.data?.[key]

@@ -39,61 +39,52 @@ const aMoment = Effect.flatMap(Random.next, (random) =>
   Effect.sleep(Duration.times(Duration.fromInputUnsafe(LONGEST_MOMENT), random))
 )
 
-export const follow = <A extends { readonly metadata: { readonly resourceVersion?: string } }>({
-  what,
-  list,
-  watch,
-  onFrame,
-  onBreak
-}: Followed<A>): Effect.Effect<never> =>
-  Effect.gen(function* () {
-    let standing = beginning
+export const follow = Effect.fnUntraced(function* <
+  A extends { readonly metadata: { readonly resourceVersion?: string } }
+>({ what, list, watch, onFrame, onBreak }: Followed<A>): Effect.fn.Return<never> {
+  let standing = beginning
 
-    /** One object that cannot be made sense of must not cost the others their watch. */
-    const take = (frame: WatchFrame<A>) =>
-      Effect.suspend(() => {
-        standing = { ...standing, version: frame.object.metadata.resourceVersion ?? standing.version }
-        return onFrame(frame)
-      }).pipe(
-        Effect.catchDefect((defect) => Effect.logError(`a change of ${what} was not understood`, defect))
-      )
+  /** One object that cannot be made sense of must not cost the others their watch. */
+  const take = (frame: WatchFrame<A>) =>
+    Effect.suspend(() => {
+      standing = { ...standing, version: frame.object.metadata.resourceVersion ?? standing.version }
+      return onFrame(frame)
+    }).pipe(Effect.catchDefect((defect) => Effect.logError(`a change of ${what} was not understood`, defect)))
 
-    const watchOnce = Effect.gen(function* () {
-      const timeout = Duration.seconds(
-        WATCH_SECONDS + (yield* Random.nextIntBetween(0, WATCH_JITTER_SECONDS))
-      )
-      yield* watch(standing.version, timeout).pipe(
-        Stream.timeoutOrElse({ duration: SILENCE, orElse: () => Stream.empty }),
-        Stream.runForEach(take),
-        Effect.timeoutOption(Duration.sum(timeout, OVERTIME))
-      )
-    })
-
-    const listOnce = Effect.map(list, (version) => {
-      standing = { ...standing, version }
-    })
-
-    /** An answer that trips our code must not end the watch, which all waits hang on. */
-    const understood = (run: Effect.Effect<void, KubernetesError>) =>
-      Effect.catchDefect(run, (defect) => Effect.fail(unreadable(`watch ${what}`, String(defect))))
-
-    const backOff = Effect.fnUntraced(function* (error: KubernetesError) {
-      if (isWorthAWord(standing.failures))
-        yield* Effect.logWarning(`watch of ${what} interrupted, trying again: ${error.message}`)
-      yield* Effect.sleep(delayAfter(error, standing.failures, yield* Random.next))
-    })
-
-    const calls = { list: listOnce, watch: watchOnce }
-
-    while (true) {
-      const startedAt = yield* Clock.currentTimeMillis
-      const result = yield* Effect.result(understood(calls[standing.due]))
-      const error = Result.isFailure(result) ? result.failure : undefined
-      const told = error === undefined ? undefined : yield* onBreak(error)
-      const [next, pause] = step(standing, { startedAt, endedAt: yield* Clock.currentTimeMillis, error })
-      standing = next
-      if (pause === "moment") yield* aMoment
-      if (pause === "backoff" && error !== undefined)
-        yield* told === undefined ? backOff(error) : Effect.sleep(told)
-    }
+  const watchOnce = Effect.gen(function* () {
+    const timeout = Duration.seconds(WATCH_SECONDS + (yield* Random.nextIntBetween(0, WATCH_JITTER_SECONDS)))
+    yield* watch(standing.version, timeout).pipe(
+      Stream.timeoutOrElse({ duration: SILENCE, orElse: () => Stream.empty }),
+      Stream.runForEach(take),
+      Effect.timeoutOption(Duration.sum(timeout, OVERTIME))
+    )
   })
+
+  const listOnce = Effect.map(list, (version) => {
+    standing = { ...standing, version }
+  })
+
+  /** An answer that trips our code must not end the watch, which all waits hang on. */
+  const understood = (run: Effect.Effect<void, KubernetesError>) =>
+    Effect.catchDefect(run, (defect) => Effect.fail(unreadable(`watch ${what}`, String(defect))))
+
+  const backOff = Effect.fnUntraced(function* (error: KubernetesError) {
+    if (isWorthAWord(standing.failures))
+      yield* Effect.logWarning(`watch of ${what} interrupted, trying again: ${error.message}`)
+    yield* Effect.sleep(delayAfter(error, standing.failures, yield* Random.next))
+  })
+
+  const calls = { list: listOnce, watch: watchOnce }
+
+  while (true) {
+    const startedAt = yield* Clock.currentTimeMillis
+    const result = yield* Effect.result(understood(calls[standing.due]))
+    const error = Result.isFailure(result) ? result.failure : undefined
+    const told = error === undefined ? undefined : yield* onBreak(error)
+    const [next, pause] = step(standing, { startedAt, endedAt: yield* Clock.currentTimeMillis, error })
+    standing = next
+    if (pause === "moment") yield* aMoment
+    if (pause === "backoff" && error !== undefined)
+      yield* told === undefined ? backOff(error) : Effect.sleep(told)
+  }
+})
