@@ -5,14 +5,14 @@ import * as Effect from "effect/Effect"
 import type { ExitMarker } from "../olake/ExitMarker.ts"
 import { isWriter, type Job, type JobIdentity } from "../olake/Job.ts"
 import { capped } from "../Schedules.ts"
-import type { KubernetesClient } from "./api/KubernetesClient.ts"
+import { KubernetesClient } from "./api/KubernetesClient.ts"
 import type { KubernetesError } from "./api/KubernetesError.ts"
 import type { PodFailure } from "./verdict/PodFailure.ts"
 import { decide } from "./verdict/decide.ts"
 import { defaultTimers, type Stage, type Verdict } from "./verdict/Verdict.ts"
 import { fromPod, MAIN_CONTAINER, type PodView } from "./pod/PodView.ts"
 import type { Observation } from "./PodNews.ts"
-import type { PodWatch } from "./PodWatch.ts"
+import { PodWatch } from "./PodWatch.ts"
 import * as Context from "effect/Context"
 import { goNameOf, isPodOf } from "./pod/PodIdentity.ts"
 import { nameOf } from "./pod/PodSpec.ts"
@@ -131,3 +131,18 @@ export const awaitEnd = Effect.fnUntraced(function* (
     seen = yield* action._tag === "confirm" ? confirmed(seen) : changed(seen, action.atMost)
   }
 }, Effect.scoped)
+
+/** The same, of the client and the watch that are provided. */
+export const make = Effect.gen(function* () {
+  const kubernetes = yield* KubernetesClient
+  const watch = yield* PodWatch
+  return {
+    ...finder(kubernetes, watch),
+    findByName: (name: string) => findByName(kubernetes, name),
+    awaitEnd: (
+      job: Pick<Job, "operation">,
+      created: PodView,
+      marker?: Effect.Effect<ExitMarker | undefined>
+    ) => awaitEnd(kubernetes, watch, job, created, marker)
+  }
+})

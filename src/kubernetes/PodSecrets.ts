@@ -1,7 +1,7 @@
 /** Hands a job's encryption key to its Pod in a Secret that goes with the Pod. */
 import * as Effect from "effect/Effect"
 import type { Job } from "../olake/Job.ts"
-import type { KubernetesClient } from "./api/KubernetesClient.ts"
+import { KubernetesClient } from "./api/KubernetesClient.ts"
 import { ownSecret, SECRET_ANNOTATION } from "./pod/PodSpec.ts"
 import type { PodView } from "./pod/PodView.ts"
 
@@ -40,3 +40,6 @@ export const make = (kubernetes: KubernetesClient["Service"]) => {
 
   return { mayCreate, give }
 }
+
+/** The same, of the client that is provided. */
+export const secrets = Effect.map(KubernetesClient, make)
