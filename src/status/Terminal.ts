@@ -1,6 +1,7 @@
 /** The runs for a terminal: bars and colours where somebody looks at one, plain lines elsewhere. Pure. */
 import type { JobsDocument, RunDocument } from "./Document.ts"
-import type { Phase, State } from "./Run.ts"
+import type { State } from "./Run.ts"
+import { PHASES, STATES } from "./Words.ts"
 
 export interface Look {
   readonly colours: boolean
@@ -21,27 +22,14 @@ export const span = (seconds: number): string => {
   return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3600)} h`
 }
 
-const PHASES: Readonly<Record<Phase, string>> = {
-  waiting: "waiting for a turn",
-  preparing: "preparing",
-  queued: "waiting for a node",
-  pulling: "pulling the image",
-  starting: "starting",
-  running: "running",
-  finishing: "finishing",
-  stopping: "stopping",
-  "node-lost": "its node does not answer",
-  saving: "saving its state"
-}
-
-const STATES: Readonly<Record<State, readonly [mark: string, colour: string, words: string]>> = {
-  active: ["●", "34", "active"],
-  retrying: ["↻", "33", "to be tried again"],
-  left: ["→", "33", "left for another worker"],
-  succeeded: ["✓", "32", "succeeded"],
-  failed: ["✗", "31", "failed"],
-  cancelled: ["■", "33", "cancelled"],
-  ended: ["○", "33", "ended (another worker knows how)"]
+const MARKS: Readonly<Record<State, readonly [mark: string, colour: string]>> = {
+  active: ["●", "34"],
+  retrying: ["↻", "33"],
+  left: ["→", "33"],
+  succeeded: ["✓", "32"],
+  failed: ["✗", "31"],
+  cancelled: ["■", "33"],
+  ended: ["○", "33"]
 }
 
 const paint = (look: Look, code: string, text: string): string =>
@@ -51,7 +39,7 @@ const stateOf = (run: RunDocument, now: number): string => {
   if (run.state === "active") return `${PHASES[run.phase ?? "preparing"]}, ${span(run.secondsInPhase ?? 0)}`
   const ago =
     run.endedAt === undefined ? "" : `, ${span(Math.max(0, now - Date.parse(run.endedAt)) / 1000)} ago`
-  return `${STATES[run.state][2]}${ago}`
+  return `${STATES[run.state]}${ago}`
 }
 
 const barOf = (share: number): string => {
@@ -77,7 +65,7 @@ const placeOf = ({ pod, node }: RunDocument): string =>
 /** One run, the most telling line first. */
 const linesOf = (run: RunDocument, now: number, look: Look): ReadonlyArray<string> => {
   const { operation, jobId, connector, detail, attempt, failure, lastLines, workflowId } = run
-  const [mark, colour] = STATES[run.state]
+  const [mark, colour] = MARKS[run.state]
   const title = [
     `${operation}${jobId === undefined ? "" : ` of job ${jobId}`}`,
     connector ?? "",

@@ -2,6 +2,8 @@
  * The page's script, as the browser gets it. Every text of a run becomes a text node, never markup: the page's policy
  * forbids the browser anything else.
  */
+import { PHASES, STATES } from "../Words.ts"
+
 export const script = `
 "use strict";
 const PAUSE = 2000;
@@ -23,13 +25,8 @@ const span = (seconds) => {
   if (s < 172800) return Math.floor(s / 3600) + " h " + Math.floor((s % 3600) / 60) + " min";
   return Math.floor(s / 86400) + " d " + Math.floor((s % 86400) / 3600) + " h";
 };
-const PHASES = {
-  waiting: "waiting for a turn", queued: "waiting for a node", pulling: "pulling the image",
-  "node-lost": "its node does not answer", saving: "saving its state"
-};
-const STATES = {
-  retrying: "to be tried again", left: "left for another worker", ended: "ended (another worker knows how)"
-};
+const PHASES = ${JSON.stringify(PHASES)};
+const STATES = ${JSON.stringify(STATES)};
 
 const titleOf = (run) =>
   run.operation + (run.jobId === undefined ? "" : " of job " + run.jobId);
