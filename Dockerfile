@@ -6,11 +6,8 @@ FROM ${NODE_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 COPY dev/build dev/build
-# Not `npm ci`, which refuses a lock file without other platforms' optional packages. That nothing else than the lock
-# file's packages came is checked instead. The base has Node already.
-RUN npm pkg delete optionalDependencies \
-  && npm install --no-save --no-audit --no-fund \
-  && node dev/build/asLocked.ts
+# The base has Node already.
+RUN npm pkg delete optionalDependencies && npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run --silent build && rm -r dist/lib
@@ -19,12 +16,11 @@ RUN npm run --silent build && rm -r dist/lib
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
-COPY dev/build/asLocked.ts dev/build/slim.ts dev/build/
+COPY dev/build/slim.ts dev/build/
 RUN npm pkg delete devDependencies optionalDependencies dependencies.effect "dependencies.@effect/platform-node" \
     "dependencies.@effect/sql-pg" "dependencies.@kubernetes/client-node" \
   && npm pkg set "dependencies.undici=*" \
-  && npm install --no-save --no-audit --no-fund --omit=optional --ignore-scripts \
-  && node dev/build/asLocked.ts \
+  && npm ci --no-audit --no-fund --omit=optional --ignore-scripts \
   && node dev/build/slim.ts \
   && node -e 'require("@temporalio/worker")'
 
