@@ -8,7 +8,7 @@ import { LocalPods } from "../dev/local-pods/LocalPods.ts"
 import { Postgres } from "../dev/postgres/Postgres.ts"
 import { TemporalServer } from "../dev/temporal/TemporalServer.ts"
 import { eventually, temporaryFolder } from "./support/Conditions.ts"
-import { ask, startWorker, untilReady } from "./support/WorkerProcess.ts"
+import { ask, startWorker, untilReady } from "../dev/world/Worker.ts"
 
 const port = Effect.promise(() => freePort())
 

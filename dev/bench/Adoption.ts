@@ -2,21 +2,14 @@
  * Many running syncs whose worker dies, or stops: how long until the next one waits for all of them. Their Pods are
  * statuses on LocalPods, so that their number is not the machine's; Temporal, Postgres and the workers are real.
  */
-import { Client, Connection } from "@temporalio/client"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { readFile } from "node:fs/promises"
-import { join } from "node:path"
-import { temporaryFolder, until } from "../cluster/Place.ts"
+import { until } from "../cluster/Place.ts"
+import type { KubeObject, Scenario } from "../local-pods/LocalPods.ts"
 import { freePort } from "../world/FreePort.ts"
-import { type KubeObject, LocalPods, type Scenario } from "../local-pods/LocalPods.ts"
-import { olakeTables } from "../postgres/OlakeTables.ts"
-import { sqlLayer } from "../postgres/Shop.ts"
-import { TemporalServer } from "../temporal/TemporalServer.ts"
-import { CLAIM, workerEnv } from "../world/WorkerEnv.ts"
+import { startReadyWorker, type WorkerProcess } from "../world/Worker.ts"
+import { makeWorld, onLocalPods } from "../world/World.ts"
 import type { Figure } from "./Figures.ts"
-import { startWorker } from "./Worker.ts"
 
 const TASK_QUEUE = "olake-adoption"
 /** Other tables than those of the bench's own world. */
@@ -61,39 +54,22 @@ const adoptedIn = (log: string): number =>
     })
   ).size
 
-const timed = async <A>(work: () => Promise<A>): Promise<readonly [number, A]> => {
-  const begin = performance.now()
-  const value = await work()
-  return [performance.now() - begin, value]
-}
+const end = (worker: WorkerProcess, signal: "SIGKILL" | "SIGTERM") =>
+  Effect.andThen(worker.signal(signal), worker.exited)
 
 /** @param root the package whose dist/ is measured */
 export const adoption = (root: string, count: number) =>
   Effect.gen(function* () {
     const letGo = yield* Deferred.make<void>()
-    const folder = yield* temporaryFolder("olake-adoption")
-    const pods = LocalPods.layer({
-      claims: { [CLAIM]: folder },
-      scenario: () => running(Deferred.await(letGo))
+    const platform = yield* onLocalPods({ scenario: () => running(Deferred.await(letGo)) }, "olake-adoption")
+    const world = yield* makeWorld(platform, {
+      taskQueue: TASK_QUEUE,
+      tables: "v2",
+      runMode: RUN_MODE,
+      env: { LOG_FORMAT: "json" }
     })
-    const {
-      kubeconfigPath,
-      requests,
-      pods: alive
-    } = yield* Effect.provide(LocalPods, yield* Layer.build(pods))
-    const tables = yield* Effect.provide(olakeTables(RUN_MODE, "v2"), yield* Layer.build(sqlLayer()))
-    const { address } = yield* TemporalServer
-    const connection = yield* Effect.acquireRelease(
-      Effect.promise(() => Connection.connect({ address })),
-      (it) => Effect.promise(() => it.close())
-    )
-    const { workflow } = new Client({ connection })
-    const shared = {
-      ...(yield* workerEnv(TASK_QUEUE, folder)),
-      RUN_MODE,
-      KUBECONFIG: kubeconfigPath,
-      LOG_FORMAT: "json"
-    }
+    const { client, tables } = world
+    const { pods: alive, requests } = world.localPods
 
     const row = { type: "probe", version: "v0.0.0-dev", config: "{}" }
     const source = yield* tables.insertSource(row)
@@ -104,14 +80,13 @@ export const adoption = (root: string, count: number) =>
 
     const worker = (name: string) =>
       Effect.gen(function* () {
-        const log = join(folder, `${name}.log`)
-        const env = { ...shared, POD_NAME: name, HEALTH_PORT: String(yield* Effect.promise(freePort)) }
+        const own = { POD_NAME: name, HEALTH_PORT: String(yield* Effect.promise(freePort)) }
         const begin = performance.now()
-        const started = yield* startWorker(root, env, log)
-        const untilAllAdopted = async () => {
-          await until(`${name} waits for all`, async () => adoptedIn(await readFile(log, "utf8")) >= count)
+        const started = yield* startReadyWorker({ ...world.env, ...own }, { root })
+        const untilAllAdopted = Effect.promise(async () => {
+          await until(`${name} waits for all`, async () => adoptedIn(started.output()) >= count)
           return performance.now() - begin
-        }
+        })
         return { ...started, untilAllAdopted }
       })
 
@@ -119,7 +94,7 @@ export const adoption = (root: string, count: number) =>
     const handles = yield* Effect.promise(() =>
       Promise.all(
         jobs.map((jobId) =>
-          workflow.start("RunSyncWorkflow", {
+          client.workflow.start("RunSyncWorkflow", {
             args: [{ command: "sync", job_id: jobId, workflow_id: `sync-123-${jobId}`, project_id: "123" }],
             workflowId: `sync-123-${jobId}`,
             taskQueue: TASK_QUEUE
@@ -127,15 +102,16 @@ export const adoption = (root: string, count: number) =>
         )
       )
     )
-    yield* Effect.promise(() =>
-      until("all syncs run", async () => alive().filter(isRunning).length >= count).then(() => first.kill())
-    )
+    yield* Effect.promise(() => until("all syncs run", async () => alive().filter(isRunning).length >= count))
+    yield* end(first, "SIGKILL")
     const second = yield* worker("second")
-    const afterKill = yield* Effect.promise(() => second.untilAllAdopted())
-    const [stopping, exitCode] = yield* Effect.promise(() => timed(() => second.stop()))
+    const afterKill = yield* second.untilAllAdopted
+    const began = performance.now()
+    const exitCode = yield* end(second, "SIGTERM")
+    const stopping = performance.now() - began
     const deleted = requests()["delete pods"] ?? 0
     const third = yield* worker("third")
-    const afterStop = yield* Effect.promise(() => third.untilAllAdopted())
+    const afterStop = yield* third.untilAllAdopted
     yield* Deferred.succeed(letGo, undefined)
     const results = yield* Effect.promise(() =>
       Promise.all(

@@ -1,7 +1,7 @@
 /** How long a check and a sync take, and which of their steps takes the time. */
 import type { Figure } from "./Figures.ts"
 import { check, type Floor, floor, type Run, sync } from "./Runs.ts"
-import type { World } from "./World.ts"
+import type { World } from "./Measured.ts"
 
 /** Each check beside the same Pod by a bare client, so that a busy moment of the cluster meets both. */
 export const checkLatency = async (world: World, count: number): Promise<ReadonlyArray<Figure>> => {

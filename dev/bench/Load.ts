@@ -4,10 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { difference } from "../cluster/Client.ts"
 import type { Figure } from "./Figures.ts"
 import { until } from "../cluster/Place.ts"
+import { cpuShare, type Worker, type World } from "./Measured.ts"
 import { besidesWatch } from "./Requests.ts"
 import { startSync } from "./Runs.ts"
-import { cpuShare, type Worker } from "./Worker.ts"
-import type { World } from "./World.ts"
 
 const WINDOW_MS = 20_000
 const SYNCS_WINDOW_MS = 60_000

@@ -5,9 +5,8 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { answeredRequests, difference } from "../cluster/Client.ts"
 import type { Figure } from "./Figures.ts"
+import type { Worker, World } from "./Measured.ts"
 import { check, floor, sync } from "./Runs.ts"
-import type { Worker } from "./Worker.ts"
-import type { World } from "./World.ts"
 
 /** A bare client's own: POST and DELETE. */
 const OWN = 2

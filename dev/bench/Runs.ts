@@ -3,8 +3,8 @@ import { createHash, randomBytes } from "node:crypto"
 import { mkdir, readdir, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { PodObject } from "../cluster/Client.ts"
+import type { World } from "./Measured.ts"
 import { WORKFLOW_ID } from "./PodTimes.ts"
-import { TASK_QUEUE, type World } from "./World.ts"
 
 const RUN = randomBytes(3).toString("hex")
 let runs = 0
@@ -104,14 +104,18 @@ export const check = async (world: World): Promise<Run> => {
   await world.client.workflow.execute("TestConnectionWorkflow", {
     args: [params],
     workflowId,
-    taskQueue: TASK_QUEUE
+    taskQueue: world.taskQueue
   })
   return finished(world, workflowId, workflowId)
 }
 
 export const startSync = async (world: World, jobId: number): Promise<string> => {
   const workflowId = newId(`sync-123-${jobId}`)
-  await world.client.workflow.start("RunSyncWorkflow", { args: [jobId], workflowId, taskQueue: TASK_QUEUE })
+  await world.client.workflow.start("RunSyncWorkflow", {
+    args: [jobId],
+    workflowId,
+    taskQueue: world.taskQueue
+  })
   return workflowId
 }
 

@@ -9,15 +9,13 @@ import { writeFile } from "node:fs/promises"
 import { cpus } from "node:os"
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
-import { hostAddress } from "../cluster/Settings.ts"
-import { Postgres } from "../postgres/Postgres.ts"
-import { TemporalServer } from "../temporal/TemporalServer.ts"
+import { clusterServers } from "../world/World.ts"
 import { adoption, adoptionFigures } from "./Adoption.ts"
 import { type Figure, isOver, table, toJson } from "./Figures.ts"
 import { checkLatency, syncLatency } from "./Latency.ts"
 import { idle, runningSyncs, starts } from "./Load.ts"
+import { measuredWorld } from "./Measured.ts"
 import { requestsPerJob } from "./Requests.ts"
-import { makeWorld } from "./World.ts"
 
 const PARTS = ["adoption", "start", "idle", "check", "sync", "requests", "syncs"] as const
 
@@ -77,9 +75,9 @@ const measureAll = Effect.gen(function* () {
   // The only part that needs no cluster.
   if (!isWanted(...PARTS.filter((name) => name !== "adoption"))) return
   const workerLog = options["worker-log"]
-  const world = yield* makeWorld({
+  const world = yield* measuredWorld({
     root: resolve(options.root),
-    workerLog: workerLog === undefined ? undefined : resolve(workerLog)
+    logFile: workerLog === undefined ? undefined : resolve(workerLog)
   })
   yield* part("start", starts(world, numbered("starts")))
   if (!isWanted(...PARTS.filter((name) => name !== "adoption" && name !== "start"))) return
@@ -107,11 +105,7 @@ const report = Effect.promise(async () => {
   await writeFile(options.json, `${JSON.stringify(all, undefined, 2)}\n`)
 })
 
-const bench = Effect.scoped(measureAll).pipe(
-  Effect.provide(Postgres.layer({ listenAddresses: [hostAddress] })),
-  Effect.provide(TemporalServer.layer()),
-  Effect.andThen(report)
-)
+const bench = Effect.scoped(measureAll).pipe(Effect.provide(clusterServers), Effect.andThen(report))
 
 if (options.help) console.log(HELP)
 else {

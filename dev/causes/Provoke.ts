@@ -9,6 +9,7 @@ interface PodObject {
   readonly metadata: {
     readonly name: string
     readonly namespace: string
+    readonly annotations?: Readonly<Record<string, string>>
     readonly deletionTimestamp?: string
   }
   readonly spec: {
@@ -25,6 +26,15 @@ const podsPath = ({ namespace }: Place) => `/api/v1/namespaces/${namespace}/pods
 
 const list = async ({ api }: Place, path: string): Promise<ReadonlyArray<PodObject>> =>
   (JSON.parse(await api.call("GET", path)) as { readonly items: ReadonlyArray<PodObject> }).items
+
+/** The names of these runs' Pods. */
+export const podsOf = async (
+  place: Place,
+  workflowIds: ReadonlyArray<string>
+): Promise<ReadonlyArray<string>> =>
+  (await list(place, podsPath(place)))
+    .filter(({ metadata }) => workflowIds.includes(metadata.annotations?.["olake.io/workflow-id"] ?? ""))
+    .map(({ metadata }) => metadata.name)
 
 /** None of them is there any more, or each is on its way. */
 const untilTaken = (place: Place, pods: ReadonlyArray<string>, seconds?: number) =>

@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { ofSync } from "../../src/olake/Workdir.ts"
-import { startWorker } from "../bench/Worker.ts"
-import { makeWorld, type World } from "../bench/World.ts"
-import { temporaryFolder, until } from "../cluster/Place.ts"
+import { until } from "../cluster/Place.ts"
 import { freePort } from "../world/FreePort.ts"
+import { startReadyWorker } from "../world/Worker.ts"
+import { type ClusterWorld, crowdedWorld } from "../world/World.ts"
 import { emptyRegistry } from "./EmptyRegistry.ts"
-import { deletePods, evict, loseNode, preempt, type Provoke } from "./Provoke.ts"
+import { deletePods, evict, loseNode, podsOf, preempt, type Provoke } from "./Provoke.ts"
 
 interface Cause {
   readonly name: string
@@ -43,7 +43,7 @@ export interface Row {
 export const isRight = ({ expected, given }: Row): boolean => given.size === 1 && given.has(expected)
 
 /** A connector is there, and hears SIGTERM. */
-const hasBegun = (world: World, workflowId: string): boolean => {
+const hasBegun = (world: ClusterWorld, workflowId: string): boolean => {
   try {
     return readFileSync(join(world.storage, ofSync(workflowId), "state.json"), "utf8").includes("0/1")
   } catch {
@@ -60,7 +60,7 @@ const typeOf = ({ cause, applicationFailureInfo: info }: Failure): string =>
   cause == null ? (info?.type ?? "none") : typeOf(cause)
 
 /** The class of the run's first failure; none while it has none. */
-const classOf = async (world: World, workflowId: string): Promise<string | undefined> => {
+const classOf = async (world: ClusterWorld, workflowId: string): Promise<string | undefined> => {
   const { events } = await world.client.workflow.getHandle(workflowId).fetchHistory()
   const failed = events?.find(({ activityTaskFailedEventAttributes: found }) => found != null)
   const failure = failed?.activityTaskFailedEventAttributes?.failure
@@ -72,7 +72,7 @@ const CLASS_SECONDS = 150
 /** Of a worker with a registry of its own. */
 const REGISTRY_QUEUE = "olake-registry"
 
-const tryCause = async (world: World, cause: Cause, runs: number): Promise<Row> => {
+const tryCause = async (world: ClusterWorld, cause: Cause, runs: number): Promise<Row> => {
   const { name, expected, scenario, isMissing, provoke } = cause
   const begin = async (): Promise<string> => {
     const jobId = await world.newJob({ scenario })
@@ -88,7 +88,7 @@ const tryCause = async (world: World, cause: Cause, runs: number): Promise<Row> 
   const ids = await Promise.all(Array.from({ length: runs }, begin))
   if (provoke !== undefined) {
     await until(`${name}: all connectors run`, () => Promise.resolve(ids.every((id) => hasBegun(world, id))))
-    const pods = ids.map((id) => world.pods.of(id)?.pod.metadata.name ?? id)
+    const pods = await podsOf(world, ids)
     await Effect.runPromise(provoke(world, pods))
   }
   const given = new Map<string, number>()
@@ -113,23 +113,21 @@ const tryCause = async (world: World, cause: Cause, runs: number): Promise<Row> 
 }
 
 export interface CausesOptions {
-  readonly root: string
   /** Of each cause. */
   readonly runs: number
   readonly workerLog?: string
 }
 
-export const tryCauses = Effect.fnUntraced(function* ({ root, runs, workerLog }: CausesOptions) {
-  const logFile = workerLog ?? join(yield* temporaryFolder("olake-causes"), "worker.log")
-  const world = yield* makeWorld({ root, workerLog: logFile, tables: "v2" })
-  yield* startWorker(root, { ...world.env, JOB_MEMORY_LIMIT: "64Mi" }, logFile)
+export const tryCauses = Effect.fnUntraced(function* ({ runs, workerLog: logFile }: CausesOptions) {
+  const world = yield* crowdedWorld("olake-causes")
+  yield* startReadyWorker({ ...world.env, JOB_MEMORY_LIMIT: "64Mi" }, { logFile })
   const other = {
-    POD_NAME: "bench-registry",
+    POD_NAME: "causes-registry",
     TEMPORAL_TASK_QUEUE: REGISTRY_QUEUE,
     CONTAINER_REGISTRY_BASE: yield* emptyRegistry,
     HEALTH_PORT: String(yield* Effect.promise(freePort))
   }
-  yield* startWorker(root, { ...world.env, ...other }, logFile)
+  yield* startReadyWorker({ ...world.env, ...other }, { logFile })
   return yield* Effect.promise(async () => {
     const rows = await Promise.all(
       CAUSES.filter((cause) => !takesAll(cause)).map((cause) => tryCause(world, cause, runs))

@@ -4,9 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
-import { hostAddress } from "../cluster/Settings.ts"
-import { Postgres } from "../postgres/Postgres.ts"
-import { TemporalServer } from "../temporal/TemporalServer.ts"
+import { clusterServers } from "../world/World.ts"
 import { isRight, type Row, tryCauses } from "./causes.ts"
 
 const HELP = `npm run causes -- [options]
@@ -37,14 +35,12 @@ if (!Number.isSafeInteger(runs) || runs < 1) throw new Error("--runs: a whole nu
 const workerLog = options["worker-log"]
 const program = Effect.scoped(
   tryCauses({
-    root: resolve(import.meta.dirname, "../.."),
     runs,
     ...(workerLog === undefined ? {} : { workerLog: resolve(workerLog) })
   })
 ).pipe(
   Effect.tap((rows) => Effect.sync(() => report(rows))),
-  Effect.provide(Postgres.layer({ listenAddresses: [hostAddress] })),
-  Effect.provide(TemporalServer.layer())
+  Effect.provide(clusterServers)
 )
 
 if (options.help) console.log(HELP)

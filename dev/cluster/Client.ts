@@ -1,4 +1,4 @@
-/** A bare client of the API server: what the worker is compared with, and the bench's own eyes. */
+/** A bare client of an API server: what the worker is compared with, and the eyes of all of dev/. */
 import { KubeConfig } from "@kubernetes/client-node"
 import type { IncomingMessage } from "node:http"
 import { Agent, request, type RequestOptions } from "node:https"
@@ -39,7 +39,15 @@ export interface Api {
   ) => Promise<{ readonly close: () => void }>
 }
 
-export const connect = async (kubeconfig: string): Promise<Api> => {
+export interface ConnectOptions {
+  /** How long an answer is waited for; for ever, where nothing is said. */
+  readonly patienceMs?: number
+  /** Whether connections outlive their call; they do, where nothing is said. */
+  readonly keepAlive?: boolean
+}
+
+export const connect = async (kubeconfig: string, options: ConnectOptions = {}): Promise<Api> => {
+  const { patienceMs, keepAlive = true } = options
   const config = new KubeConfig()
   config.loadFromFile(kubeconfig)
   const server = config.getCurrentCluster()?.server
@@ -49,7 +57,7 @@ export const connect = async (kubeconfig: string): Promise<Api> => {
   const { ca, cert, key } = credentials
   const authorization = credentials.headers as Readonly<Record<string, string>> | undefined // never the array form
   const tls = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }
-  const agent = new Agent({ keepAlive: true, ...tls })
+  const agent = new Agent({ keepAlive, ...tls })
 
   const send = (method: string, path: string, body: string | undefined, pool: Agent | false) =>
     new Promise<IncomingMessage>((resolve, reject) => {
@@ -63,7 +71,8 @@ export const connect = async (kubeconfig: string): Promise<Api> => {
               "content-length": Buffer.byteLength(body)
             })
       }
-      request(new URL(path, server), { ...tls, method, headers, agent: pool }, resolve)
+      const bound = patienceMs === undefined ? {} : { signal: AbortSignal.timeout(patienceMs) }
+      request(new URL(path, server), { ...tls, ...bound, method, headers, agent: pool }, resolve)
         .once("error", reject)
         .end(body)
     })

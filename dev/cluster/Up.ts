@@ -1,6 +1,6 @@
 import { mkdir, symlink } from "node:fs/promises"
 import { join } from "node:path"
-import { hasDefaultServiceAccount, isApiReady, isNodeReady } from "./Api.ts"
+import { hasDefaultServiceAccount, isApiReady, isNodeReady } from "./Readiness.ts"
 import { makeCertificates, pki } from "./node/Certificates.ts"
 import { containerdConfigFile, tokenFile, writeConfiguration } from "./node/Configuration.ts"
 import { down } from "./Down.ts"

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { isNodeReady } from "./Api.ts"
+import { isNodeReady } from "./Readiness.ts"
 import {
   buildConnectorArchive,
   buildProbeArchive,

@@ -9,20 +9,22 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
 import { parseArgs } from "node:util"
 import { hostAddress } from "../cluster/Settings.ts"
 import { bold, dim, line, progress, step } from "./Terminal.ts"
-import { clusterPlatform, localPlatform, type Platform, TASK_QUEUE, workerOn } from "./World.ts"
-import { olakeTables } from "../postgres/OlakeTables.ts"
 import { Postgres } from "../postgres/Postgres.ts"
-import { addOrders, createShop, SHOP_ROWS, shopCatalog, shopSource, sqlLayer } from "../postgres/Shop.ts"
+import { addOrders, createShop, SHOP_ROWS, shopCatalog, shopSource } from "../postgres/Shop.ts"
 import { TemporalServer } from "../temporal/TemporalServer.ts"
+import { startReadyWorker } from "../world/Worker.ts"
+import { makeWorld, onCluster, onLocalPods, type Platform } from "../world/World.ts"
 
 const { values: flags } = parseArgs({ options: { cluster: { type: "boolean" }, keep: { type: "boolean" } } })
 
+const PREFIX = "olake-demo"
 const CONNECTOR = { type: "postgres", version: "v0.0.0-dev" }
 const NEW_ORDERS = 25
 const ROWS_PER_SECOND = 1500
@@ -33,7 +35,7 @@ const startedAt = Math.floor(Date.now() / 1000)
 const execute = (client: Client, type: string, workflowId: string, arg: unknown) =>
   Effect.tryPromise({
     try: () =>
-      client.workflow.execute(type, { taskQueue: TASK_QUEUE, workflowId, args: [arg] }) as Promise<unknown>,
+      client.workflow.execute(type, { taskQueue: PREFIX, workflowId, args: [arg] }) as Promise<unknown>,
     catch: (error) => {
       const cause =
         error instanceof Error && error.cause instanceof Error ? (error.cause.cause ?? error.cause) : error
@@ -67,8 +69,8 @@ const namesOf = (result: unknown): string => {
     .join(", ")
 }
 
-const runFolder = (platform: Platform, workflowId: string): string =>
-  path.join(platform.storage, createHash("sha256").update(workflowId).digest("hex"))
+const runFolder = (storage: string, workflowId: string): string =>
+  path.join(storage, createHash("sha256").update(workflowId).digest("hex"))
 
 /** Feeds the progress bar from the connector's stats.json, for ever. */
 const watchStats = (title: string, folder: string, expected: number) =>
@@ -109,24 +111,25 @@ const demo = Effect.gen(function* () {
       `OLake worker: a sync, ${flags.cluster ? "with Pods on a cluster" : "with Pods as processes of this machine"}`
     )
   )
-  const platform = yield* step("Pods", flags.cluster ? clusterPlatform : localPlatform(flags.keep === true))
+  const onWhat = flags.cluster ? onCluster(PREFIX) : onLocalPods({ keep: flags.keep === true }, PREFIX)
+  const platform = yield* step<Platform, never, Scope.Scope>("Pods", onWhat)
   const listen = flags.cluster ? { listenAddresses: [hostAddress] } : {}
   const postgres = yield* step("Postgres", Layer.build(Postgres.layer(listen)))
   const temporal = yield* step("Temporal", Layer.build(TemporalServer.layer()))
   const parts = Layer.succeedContext(postgres).pipe(Layer.merge(Layer.succeedContext(temporal)))
-  const server = yield* Postgres.pipe(Effect.provide(parts))
-  const sql = yield* Layer.build(sqlLayer().pipe(Layer.provide(parts)))
-  const tables = yield* step(
+  const env = { LOG_FORMAT: "console", ...(flags.cluster && { JOB_MEMORY_REQUEST: "64Mi" }) }
+  const world = yield* step(
     "A shop's database, and OLake's tables",
-    Effect.andThen(createShop, olakeTables("dev", "v1")).pipe(Effect.provide(sql), Effect.provide(parts)),
+    Effect.andThen(createShop, makeWorld(platform, { taskQueue: PREFIX, env })).pipe(Effect.provide(parts)),
     () =>
       Object.entries(SHOP_ROWS)
         .map(([table, rows]) => `${table} ${rows}`)
         .join(", ")
   )
-  const { client, log } = yield* step("The worker", workerOn(platform).pipe(Effect.provide(parts)))
+  const { client, tables } = world
+  const worker = yield* step("The worker", startReadyWorker(world.env))
 
-  const source = shopSource(server, { host: platform.hostForPods })
+  const source = shopSource(world.postgres, { host: platform.hostForPods })
   const run = (prefix: string, type: string, config: unknown) =>
     Effect.suspend(() => {
       const id = `${prefix}-postgres-${startedAt}`
@@ -154,7 +157,7 @@ const demo = Effect.gen(function* () {
     })
     const sync = (title: string, number: number, expected: number) => {
       const id = `sync-123-${jobId}-${startedAt}-${number}`
-      const folder = runFolder(platform, id)
+      const folder = runFolder(platform.storage, id)
       const moving = Effect.raceFirst(
         execute(client, "RunSyncWorkflow", id, jobId),
         Effect.andThen(watchStats(title, folder, expected), Effect.never)
@@ -175,7 +178,9 @@ const demo = Effect.gen(function* () {
   })
   yield* steps.pipe(
     Effect.tapCause(() =>
-      Effect.sync(() => line(`\nThe worker's last lines:\n${log().trim().split("\n").slice(-15).join("\n")}`))
+      Effect.sync(() =>
+        line(`\nThe worker's last lines:\n${worker.output().trim().split("\n").slice(-15).join("\n")}`)
+      )
     )
   )
   line()

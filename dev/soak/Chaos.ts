@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { whileFrozen } from "../cluster/node/Freeze.ts"
 import { findRunning } from "../cluster/node/Processes.ts"
-import type { World } from "../bench/World.ts"
+import type { ClusterWorld } from "../world/World.ts"
 import type { Fleet } from "./Fleet.ts"
 
 export interface Done {
@@ -37,7 +37,7 @@ interface PodList {
 }
 
 /** Every few seconds a running Pod is deleted, as with kubectl; no run loses more than one that way. */
-export const deletePods = ({ api, namespace }: World, done: Done) =>
+export const deletePods = ({ api, namespace }: ClusterWorld, done: Done) =>
   Effect.gen(function* () {
     const path = `/api/v1/namespaces/${namespace}/pods`
     const hit = new Set<string>()

@@ -4,9 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { resolve } from "node:path"
 import { parseArgs } from "node:util"
-import { hostAddress } from "../cluster/Settings.ts"
-import { Postgres } from "../postgres/Postgres.ts"
-import { TemporalServer } from "../temporal/TemporalServer.ts"
+import { clusterServers } from "../world/World.ts"
 import { soak, type SoakResult } from "./soak.ts"
 
 const HELP = `npm run soak -- [options]
@@ -52,7 +50,6 @@ const report = (result: SoakResult): void => {
 const workerLog = options["worker-log"]
 const program = Effect.scoped(
   soak({
-    root: resolve(import.meta.dirname, "../.."),
     seconds: numbered("minutes") * 60,
     syncs: numbered("syncs"),
     workers: numbered("workers"),
@@ -61,8 +58,7 @@ const program = Effect.scoped(
   })
 ).pipe(
   Effect.tap((result) => Effect.sync(() => report(result))),
-  Effect.provide(Postgres.layer({ listenAddresses: [hostAddress] })),
-  Effect.provide(TemporalServer.layer())
+  Effect.provide(clusterServers)
 )
 
 if (options.help) console.log(HELP)

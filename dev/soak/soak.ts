@@ -3,14 +3,12 @@ import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { ofSync } from "../../src/olake/Workdir.ts"
-import { makeWorld, type World } from "../bench/World.ts"
-import { temporaryFolder } from "../cluster/Place.ts"
+import { type ClusterWorld, crowdedWorld } from "../world/World.ts"
 import { deletePods, type Done, freezeApi, killWorkers } from "./Chaos.ts"
 import { makeFleet } from "./Fleet.ts"
 import { type Interval, intervalsOf, judge } from "./Writers.ts"
 
 export interface SoakOptions {
-  readonly root: string
   /** How long new runs are begun. */
   readonly seconds: number
   /** Jobs that sync at a time. */
@@ -34,7 +32,7 @@ export interface SoakResult extends Done {
 const stepsOf = (jobId: number): number => 8 + (jobId % 5) * 3
 
 /** What the connectors of a run have noted. */
-export const notedBy = (world: World, workflowId: string): ReadonlyArray<Interval> => {
+export const notedBy = (world: ClusterWorld, workflowId: string): ReadonlyArray<Interval> => {
   try {
     const log = readFileSync(join(world.storage, ofSync(workflowId), "writers.log"), "utf8")
     return intervalsOf(workflowId, log)
@@ -44,11 +42,11 @@ export const notedBy = (world: World, workflowId: string): ReadonlyArray<Interva
 }
 
 /** How far the job's row counts. */
-export const savedBy = async (world: World, jobId: number): Promise<number> =>
+export const savedBy = async (world: ClusterWorld, jobId: number): Promise<number> =>
   Number(/"counter": ?(\d+)/.exec(await world.stateOf(jobId))?.[1] ?? 0)
 
 /** One job's runs, one after the other, until the time is up. */
-const runJob = async (world: World, jobId: number, until: number, lostResults: Array<string>) => {
+const runJob = async (world: ClusterWorld, jobId: number, until: number, lostResults: Array<string>) => {
   const workflowIds: Array<string> = []
   while (Date.now() < until) {
     const workflowId = `sync-123-${jobId}-${workflowIds.length + 1}`
@@ -67,10 +65,9 @@ const runJob = async (world: World, jobId: number, until: number, lostResults: A
 
 export const soak = (options: SoakOptions) =>
   Effect.gen(function* () {
-    const { root, seconds, syncs, workers } = options
-    const logFile = options.workerLog ?? join(yield* temporaryFolder("olake-soak"), "worker.log")
-    const world = yield* makeWorld({ root, workerLog: logFile, tables: "v2" })
-    const fleet = yield* makeFleet(root, world.env, logFile, workers)
+    const { seconds, syncs, workers, workerLog } = options
+    const world = yield* crowdedWorld("olake-soak")
+    const fleet = yield* makeFleet(world.env, workers, workerLog)
     const done: Done = { kills: 0, deletes: 0, freezes: 0 }
     const lostResults: Array<string> = []
     const jobs = yield* Effect.promise(() =>

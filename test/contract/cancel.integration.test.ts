@@ -12,10 +12,10 @@ import {
   startsIn,
   stateOf,
   succeeded
-} from "../support/Runs.ts"
-import { ask, startWorker, untilReady } from "../support/WorkerProcess.ts"
-import { ended } from "../support/Workflows.ts"
-import { localWorld, World } from "../support/World.ts"
+} from "../support/world/Runs.ts"
+import { ask, startReadyWorker } from "../../dev/world/Worker.ts"
+import { ended } from "../support/world/Workflows.ts"
+import { localWorld, World } from "../support/world/World.ts"
 
 const cancel = (id: string) =>
   Effect.flatMap(World, ({ temporal }) => temporal(["workflow", "cancel", "--workflow-id", id]))
@@ -99,14 +99,13 @@ for (const [signal, gone] of [
         "stops the Pod once the next one lives, saves the checkpoint, and ends Canceled",
         () =>
           Effect.gen(function* () {
-            const { worker, env, healthPort } = yield* World
+            const { worker, env } = yield* World
             const { id, jobId, folder } = yield* runningSync()
             yield* worker.signal(signal)
             yield* worker.exited
             yield* cancel(id)
             assert.isDefined(yield* podOf(jobId))
-            const next = yield* startWorker({ ...env, POD_NAME: "worker-1" })
-            yield* untilReady(healthPort)
+            const next = yield* startReadyWorker({ ...env, POD_NAME: "worker-1" })
             const run = yield* ended(id)
             assert.strictEqual(run.status, "CANCELED")
             assert.include(yield* stateOf(jobId), "0/2")

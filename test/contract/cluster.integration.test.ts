@@ -1,6 +1,6 @@
 import { describe, layer } from "@effect/vitest"
-import { clusterAccess } from "../support/ClusterAccess.ts"
-import { clusterWorld } from "../support/World.ts"
+import { clusterAccess } from "../support/world/ClusterAccess.ts"
+import { clusterWorld } from "../support/world/World.ts"
 import { clusterSuite } from "./clusterSuite.ts"
 import { clusterFaultSuite, faultSuite } from "./faultSuite.ts"
 import { requestSuite } from "./requestSuite.ts"

@@ -1,8 +1,8 @@
 /** What only a real kubelet does. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { execute, params, uniqueId } from "../support/Workflows.ts"
-import type { World } from "../support/World.ts"
+import { execute, params, uniqueId } from "../support/world/Workflows.ts"
+import type { World } from "../support/world/World.ts"
 
 type It = (name: string, test: () => Effect.Effect<void, unknown, World>, timeout?: number) => void
 

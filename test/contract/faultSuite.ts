@@ -14,9 +14,9 @@ import {
   startsIn,
   stateOf,
   succeeded
-} from "../support/Runs.ts"
-import { ended, uniqueId } from "../support/Workflows.ts"
-import { World } from "../support/World.ts"
+} from "../support/world/Runs.ts"
+import { ended, uniqueId } from "../support/world/Workflows.ts"
+import { World } from "../support/world/World.ts"
 
 type It = (name: string, test: () => Effect.Effect<void, unknown, World>, timeout?: number) => void
 

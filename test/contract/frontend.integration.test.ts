@@ -3,10 +3,10 @@ import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { freePort } from "../../dev/world/FreePort.ts"
 import { eventually } from "../support/Conditions.ts"
-import { oneResult, runningSync } from "../support/Runs.ts"
-import { tcpProxy } from "../support/TcpProxy.ts"
-import { startWorker } from "../support/WorkerProcess.ts"
-import { localWorld, replaceWorker, World } from "../support/World.ts"
+import { oneResult, runningSync } from "../support/world/Runs.ts"
+import { tcpProxy } from "../support/world/TcpProxy.ts"
+import { startWorker } from "../../dev/world/Worker.ts"
+import { localWorld, replaceWorker, World } from "../support/world/World.ts"
 
 /** A worker that reaches Temporal by a proxy, in the place of the world's own. */
 const proxied = Effect.gen(function* () {

@@ -1,5 +1,5 @@
 import { describe, layer } from "@effect/vitest"
-import { localWorld } from "../support/World.ts"
+import { localWorld } from "../support/world/World.ts"
 import { faultSuite } from "./faultSuite.ts"
 import { requestSuite } from "./requestSuite.ts"
 import { workerSuite } from "./workerSuite.ts"

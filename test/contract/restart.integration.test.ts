@@ -4,11 +4,11 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { eventually } from "../support/Conditions.ts"
-import { clusterAccess } from "../support/ClusterAccess.ts"
-import { oneResult, runningSync, startsIn, stateOf, succeeded } from "../support/Runs.ts"
-import { startWorker, untilReady } from "../support/WorkerProcess.ts"
-import { ended } from "../support/Workflows.ts"
-import { clusterWorld, localWorld, World } from "../support/World.ts"
+import { clusterAccess } from "../support/world/ClusterAccess.ts"
+import { oneResult, runningSync, startsIn, stateOf, succeeded } from "../support/world/Runs.ts"
+import { startReadyWorker } from "../../dev/world/Worker.ts"
+import { ended } from "../support/world/Workflows.ts"
+import { clusterWorld, localWorld, World } from "../support/world/World.ts"
 import { takeoverSuite } from "./takeoverSuite.ts"
 
 const access = await clusterAccess()
@@ -34,15 +34,14 @@ describe("a death of the worker", () => {
       "three times in one sync: each next worker takes over at once, long before Temporal would; one Pod, one result",
       () =>
         Effect.gen(function* () {
-          const { worker, env, healthPort } = yield* World
+          const { worker, env } = yield* World
           const { id, jobId, folder } = yield* runningSync(45)
           let current = worker
           // The last one under another name, as a Deployment's next Pod has.
           for (const POD_NAME of ["worker-0", "worker-0", "worker-9"]) {
             yield* current.signal("SIGKILL")
             yield* current.exited
-            const next = yield* startWorker({ ...env, POD_NAME })
-            yield* untilReady(healthPort)
+            const next = yield* startReadyWorker({ ...env, POD_NAME })
             yield* eventually("the Pod is taken over", () =>
               next.output().includes("Pod of this run found") ? true : undefined
             )
@@ -88,7 +87,7 @@ describe("a stop of the worker", () => {
       "leaves the sync's Pod running; the next worker waits on, and one result comes of one Pod",
       () =>
         Effect.gen(function* () {
-          const { worker, env, platform, healthPort } = yield* World
+          const { worker, env, platform } = yield* World
           const { id, jobId, folder } = yield* runningSync(8, (job) => job)
           const began = Date.now()
           yield* worker.signal("SIGTERM")
@@ -96,8 +95,7 @@ describe("a stop of the worker", () => {
           assert.isBelow(Date.now() - began, 6_000)
           assert.lengthOf(yield* Effect.promise(() => platform.pods()), 1)
 
-          const next = yield* startWorker({ ...env, POD_NAME: "worker-1" })
-          yield* untilReady(healthPort)
+          const next = yield* startReadyWorker({ ...env, POD_NAME: "worker-1" })
           const run = yield* ended(id)
           succeeded(run)
           assert.include(next.output(), "Pod of this run found")

@@ -5,11 +5,18 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { CLAIM } from "../../dev/world/WorkerEnv.ts"
 import { eventually } from "../support/Conditions.ts"
-import * as GoWorker from "../support/GoWorker.ts"
-import { directoryOf, insertProbeJob, startsIn, stateOf, succeeded, untilBegun } from "../support/Runs.ts"
-import { startWorker, untilReady, type WorkerProcess } from "../support/WorkerProcess.ts"
-import { ended, start, uniqueId } from "../support/Workflows.ts"
-import { World } from "../support/World.ts"
+import * as GoWorker from "../support/world/GoWorker.ts"
+import {
+  directoryOf,
+  insertProbeJob,
+  startsIn,
+  stateOf,
+  succeeded,
+  untilBegun
+} from "../support/world/Runs.ts"
+import { startReadyWorker, type WorkerProcess } from "../../dev/world/Worker.ts"
+import { ended, start, uniqueId } from "../support/world/Workflows.ts"
+import { World } from "../support/world/World.ts"
 
 type It = (name: string, test: () => Effect.Effect<void, unknown, World>, timeout?: number) => void
 
@@ -53,12 +60,7 @@ const begun = (command: "sync" | "clear-destination", config: unknown) =>
     return { id, jobId, folder }
   })
 
-const started = Effect.gen(function* () {
-  const { env, healthPort } = yield* World
-  const worker = yield* startWorker(env)
-  yield* untilReady(healthPort)
-  return worker
-})
+const started = Effect.flatMap(World, ({ env }) => startReadyWorker(env))
 
 const untouched = (worker: WorkerProcess, folder: string) => {
   assert.include(worker.output(), "Pod of this run found")

@@ -13,10 +13,10 @@ import {
   stateOf,
   succeeded,
   untilBegun
-} from "../support/Runs.ts"
-import { ask } from "../support/WorkerProcess.ts"
-import { ended, type Ended, execute, params, start, uniqueId } from "../support/Workflows.ts"
-import { SECRET_KEY, World } from "../support/World.ts"
+} from "../support/world/Runs.ts"
+import { ask } from "../../dev/world/Worker.ts"
+import { ended, type Ended, execute, params, start, uniqueId } from "../support/world/Workflows.ts"
+import { SECRET_KEY, World } from "../support/world/World.ts"
 import { movedRows } from "../support/Conditions.ts"
 
 type It = (name: string, test: () => Effect.Effect<void, unknown, World>, timeout?: number) => void

@@ -15,7 +15,7 @@ import { sqlLayer } from "../../dev/postgres/Shop.ts"
 import { TemporalServer } from "../../dev/temporal/TemporalServer.ts"
 import { type Env, workerEnv } from "../../dev/world/WorkerEnv.ts"
 import type { Call, Refusal } from "../support/KubeWorld.ts"
-import { type StartOptions, startWorker, untilReady } from "../support/WorkerProcess.ts"
+import { type StartOptions, startReadyWorker } from "../../dev/world/Worker.ts"
 import { temporaryFolder } from "../support/Conditions.ts"
 import { examine } from "./support.ts"
 
@@ -307,8 +307,7 @@ describe("the doctor", () => {
           Effect.gen(function* () {
             // Temporal remembers for minutes who has polled a queue.
             const own = { ...env, POD_NAME: "worker-7", TEMPORAL_TASK_QUEUE: "polled" }
-            yield* startWorker(own)
-            yield* untilReady(Number(env["HEALTH_PORT"]))
+            yield* startReadyWorker(own)
             const { bad, output, exitCode } = yield* examine({ ...own, OLAKE_SECRET_KEY: KEY })
             assert.deepStrictEqual(bad, [], output)
             assert.strictEqual(exitCode, 0)

@@ -13,7 +13,7 @@ import { TemporalServer } from "../../dev/temporal/TemporalServer.ts"
 import { type Env, workerEnv } from "../../dev/world/WorkerEnv.ts"
 import { KubeConfig } from "@kubernetes/client-node"
 import { temporaryFolder } from "../support/Conditions.ts"
-import { clusterAccess } from "../support/ClusterAccess.ts"
+import { clusterAccess } from "../support/world/ClusterAccess.ts"
 import { examine } from "./support.ts"
 
 const access = await clusterAccess()

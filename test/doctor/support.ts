@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Env } from "../../dev/world/WorkerEnv.ts"
 import type { Report } from "../../src/doctor/Report.ts"
-import { startWorker, type StartOptions } from "../support/WorkerProcess.ts"
+import { startWorker, type StartOptions } from "../../dev/world/Worker.ts"
 
 export interface Examined extends Report {
   readonly exitCode: number | null

@@ -1,15 +1,12 @@
 /** The API server of a real cluster hangs for a minute, while syncs run and end. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as path from "node:path"
-import { makeWorld } from "../../dev/bench/World.ts"
 import { whileFrozen } from "../../dev/cluster/node/Freeze.ts"
-import { hostAddress } from "../../dev/cluster/Settings.ts"
 import { until } from "../../dev/cluster/Place.ts"
-import { Postgres } from "../../dev/postgres/Postgres.ts"
 import { notedBy, savedBy } from "../../dev/soak/soak.ts"
-import { TemporalServer } from "../../dev/temporal/TemporalServer.ts"
-import { clusterAccess } from "../support/ClusterAccess.ts"
+import { startReadyWorker } from "../../dev/world/Worker.ts"
+import { clusterServers, crowdedWorld } from "../../dev/world/World.ts"
+import { clusterAccess } from "../support/world/ClusterAccess.ts"
 
 const SYNCS = 20
 /** Half seconds: the first ends while nobody can see it, the last long after. */
@@ -22,9 +19,8 @@ describe.skipIf(!access.available)("an API server that hangs for 60 s during 20 
     "changes nothing: all are completed, each by one connector",
     () =>
       Effect.gen(function* () {
-        const root = path.resolve(import.meta.dirname, "../..")
-        const world = yield* makeWorld({ root, workerLog: undefined, tables: "v2" })
-        yield* world.startWorker
+        const world = yield* crowdedWorld("olake-freeze")
+        yield* startReadyWorker(world.env)
         const begin = async (index: number) => {
           const steps = stepsOf(index)
           const jobId = await world.newJob({ scenario: "count", steps })
@@ -56,11 +52,7 @@ describe.skipIf(!access.available)("an API server that hangs for 60 s during 20 
           )
           assert.strictEqual(yield* Effect.promise(() => savedBy(world, jobId)), steps)
         }
-      }).pipe(
-        Effect.scoped,
-        Effect.provide(Postgres.layer({ listenAddresses: [hostAddress] })),
-        Effect.provide(TemporalServer.layer())
-      ),
+      }).pipe(Effect.scoped, Effect.provide(clusterServers)),
     300_000
   )
 })

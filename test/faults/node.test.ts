@@ -7,7 +7,7 @@ import { restartKubelet } from "../../dev/cluster/node/Kubelet.ts"
 import { nodeName } from "../../dev/cluster/Settings.ts"
 import { connect, type PodObject } from "../../dev/cluster/Client.ts"
 import { until } from "../../dev/cluster/Place.ts"
-import { clusterAccess } from "../support/ClusterAccess.ts"
+import { clusterAccess } from "../support/world/ClusterAccess.ts"
 import {
   failedAs,
   insertProbeJob,
@@ -16,9 +16,9 @@ import {
   startsIn,
   stateOf,
   succeeded
-} from "../support/Runs.ts"
-import { ended } from "../support/Workflows.ts"
-import { clusterWorld, World } from "../support/World.ts"
+} from "../support/world/Runs.ts"
+import { ended } from "../support/world/Workflows.ts"
+import { clusterWorld, World } from "../support/world/World.ts"
 
 const access = await clusterAccess()
 

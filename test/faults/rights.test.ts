@@ -5,11 +5,11 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { connect } from "../../dev/cluster/Client.ts"
 import { eventually } from "../support/Conditions.ts"
-import { clusterAccess } from "../support/ClusterAccess.ts"
-import { runningSync, startsIn, stateOf, succeeded } from "../support/Runs.ts"
-import { startWorker, untilReady } from "../support/WorkerProcess.ts"
-import { ended } from "../support/Workflows.ts"
-import { clusterWorld, World } from "../support/World.ts"
+import { clusterAccess } from "../support/world/ClusterAccess.ts"
+import { runningSync, startsIn, stateOf, succeeded } from "../support/world/Runs.ts"
+import { startReadyWorker } from "../../dev/world/Worker.ts"
+import { ended } from "../support/world/Workflows.ts"
+import { clusterWorld, World } from "../support/world/World.ts"
 
 const access = await clusterAccess()
 
@@ -22,7 +22,7 @@ const RBAC = "rbac.authorization.k8s.io"
 
 /** A worker of its own ServiceAccount, and its rights, to be taken away and given back. */
 const restrictedWorker = Effect.gen(function* () {
-  const { env, storage, healthPort } = yield* World
+  const { env, storage } = yield* World
   const namespace = env["WORKER_NAMESPACE"] ?? ""
   const admin = env["KUBECONFIG"] ?? ""
   const api = yield* Effect.promise(() => connect(admin))
@@ -58,8 +58,7 @@ const restrictedWorker = Effect.gen(function* () {
     Effect.sync(() => fs.writeFileSync(kubeconfig, JSON.stringify(config), { mode: 0o600 })),
     () => Effect.sync(() => fs.rmSync(kubeconfig))
   )
-  const worker = yield* startWorker({ ...env, KUBECONFIG: kubeconfig, POD_NAME: "worker-1" })
-  yield* untilReady(healthPort)
+  const worker = yield* startReadyWorker({ ...env, KUBECONFIG: kubeconfig, POD_NAME: "worker-1" })
   return { worker, give, take }
 })
 

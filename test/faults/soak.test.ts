@@ -1,12 +1,9 @@
 /** A short soak on a real cluster. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as path from "node:path"
-import { hostAddress } from "../../dev/cluster/Settings.ts"
-import { Postgres } from "../../dev/postgres/Postgres.ts"
 import { soak } from "../../dev/soak/soak.ts"
-import { TemporalServer } from "../../dev/temporal/TemporalServer.ts"
-import { clusterAccess } from "../support/ClusterAccess.ts"
+import { clusterServers } from "../../dev/world/World.ts"
+import { clusterAccess } from "../support/world/ClusterAccess.ts"
 
 const access = await clusterAccess()
 
@@ -15,17 +12,12 @@ describe.skipIf(!access.available)("a short soak on a real cluster", () => {
     "loses nothing and has no second writer, though workers are killed and Pods deleted",
     () =>
       Effect.gen(function* () {
-        const root = path.resolve(import.meta.dirname, "../..")
-        const result = yield* soak({ root, seconds: 40, syncs: 6, workers: 2 })
+        const result = yield* soak({ seconds: 40, syncs: 6, workers: 2 })
         assert.deepInclude(result, { secondWriters: [], lostResults: [], lostCheckpoints: [] })
         assert.isAbove(result.runs, 6)
         assert.isAbove(result.kills, 0)
         assert.isAbove(result.deletes, 0)
-      }).pipe(
-        Effect.scoped,
-        Effect.provide(Postgres.layer({ listenAddresses: [hostAddress] })),
-        Effect.provide(TemporalServer.layer())
-      ),
+      }).pipe(Effect.scoped, Effect.provide(clusterServers)),
     300_000
   )
 })

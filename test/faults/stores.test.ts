@@ -10,7 +10,7 @@ import * as path from "node:path"
 import { Postgres } from "../../dev/postgres/Postgres.ts"
 import { sqlLayer } from "../../dev/postgres/Shop.ts"
 import { eventually, temporaryFolder } from "../support/Conditions.ts"
-import * as Mounts from "../support/Mounts.ts"
+import * as Mounts from "../support/world/Mounts.ts"
 import {
   directoryOf,
   insertProbeJob,
@@ -20,10 +20,10 @@ import {
   startsIn,
   stateOf,
   succeeded
-} from "../support/Runs.ts"
-import { ask } from "../support/WorkerProcess.ts"
-import { ended, uniqueId } from "../support/Workflows.ts"
-import { localWorld, replaceWorker, World } from "../support/World.ts"
+} from "../support/world/Runs.ts"
+import { ask } from "../../dev/world/Worker.ts"
+import { ended, uniqueId } from "../support/world/Workflows.ts"
+import { localWorld, replaceWorker, World } from "../support/world/World.ts"
 
 /** The world's worker is replaced by one that has the storage under another path, where a mount can be taken from it alone. */
 const withView = Layer.effect(

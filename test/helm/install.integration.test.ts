@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { temporaryFolder } from "../../dev/cluster/Place.ts"
-import { clusterAccess } from "../support/ClusterAccess.ts"
+import { clusterAccess } from "../support/world/ClusterAccess.ts"
 import { CHART, helmProgram, RELEASE, render, renderText } from "../support/Helm.ts"
 import {
   directoryOf,
@@ -17,9 +17,9 @@ import {
   stateOf,
   succeeded,
   untilBegun
-} from "../support/Runs.ts"
-import { ended, execute, uniqueId } from "../support/Workflows.ts"
-import { SECRET_KEY, World } from "../support/World.ts"
+} from "../support/world/Runs.ts"
+import { ended, execute, uniqueId } from "../support/world/Workflows.ts"
+import { SECRET_KEY, World } from "../support/world/World.ts"
 import { everything, valid } from "./values.ts"
 import { Installed, installedWorld } from "./world.ts"
 

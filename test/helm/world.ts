@@ -14,8 +14,8 @@ import { TemporalServer } from "../../dev/temporal/TemporalServer.ts"
 import { CLAIM } from "../../dev/world/WorkerEnv.ts"
 import { workerImage } from "../../dev/cluster/images/WorkerImage.ts"
 import { CHART, commands, RELEASE, type Values } from "../support/Helm.ts"
-import { tcpProxy } from "../support/TcpProxy.ts"
-import { SECRET_KEY, World } from "../support/World.ts"
+import { tcpProxy } from "../support/world/TcpProxy.ts"
+import { SECRET_KEY, World } from "../support/world/World.ts"
 
 export class Installed extends Context.Service<
   Installed,

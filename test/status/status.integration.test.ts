@@ -5,11 +5,11 @@ import { writeFileSync } from "node:fs"
 import { shopCatalog, shopSource } from "../../dev/postgres/Shop.ts"
 import { eventually } from "../support/Conditions.ts"
 import { chromium, type Tab, tab } from "../support/Browser.ts"
-import { clusterAccess } from "../support/ClusterAccess.ts"
+import { clusterAccess } from "../support/world/ClusterAccess.ts"
 import { jobsOf, olakeWorker, runThat } from "../support/Jobs.ts"
-import { failedAs, stateOf } from "../support/Runs.ts"
-import { ended, execute, params, start, uniqueId } from "../support/Workflows.ts"
-import { clusterWorld, localWorld, World } from "../support/World.ts"
+import { failedAs, stateOf } from "../support/world/Runs.ts"
+import { ended, execute, params, start, uniqueId } from "../support/world/Workflows.ts"
+import { clusterWorld, localWorld, World } from "../support/world/World.ts"
 
 const ROWS_PER_SECOND = 150
 

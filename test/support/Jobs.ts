@@ -5,8 +5,8 @@ import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { JobsDocument, type RunDocument } from "../../src/status/Document.ts"
 import { eventually } from "./Conditions.ts"
-import { ask } from "./WorkerProcess.ts"
-import { World } from "./World.ts"
+import { ask } from "../../dev/world/Worker.ts"
+import { World } from "./world/World.ts"
 
 export const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url))
 

@@ -3,9 +3,9 @@ import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { eventually } from "../support/Conditions.ts"
 import { type Heard, listener, listenerThat } from "../support/Listener.ts"
-import { runningSync, succeeded } from "../support/Runs.ts"
-import { ended } from "../support/Workflows.ts"
-import { localWorld, replaceWorker, SECRET_KEY, World } from "../support/World.ts"
+import { runningSync, succeeded } from "../support/world/Runs.ts"
+import { ended } from "../support/world/Workflows.ts"
+import { localWorld, replaceWorker, SECRET_KEY, World } from "../support/world/World.ts"
 
 const TOKEN = "marker-of-the-collector"
 

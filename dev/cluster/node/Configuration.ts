@@ -14,7 +14,6 @@ import {
 } from "../Settings.ts"
 
 export const tokenFile = inState("pki/tokens.csv")
-export const adminTokenFile = inState("pki/admin.token")
 export const containerdConfigFile = inState("containerd.toml")
 export const kubeletConfigFile = inState("kubelet.json")
 
@@ -108,7 +107,6 @@ export const writeConfiguration = async (pluginFolder: string): Promise<void> =>
   const secret = { mode: 0o600 }
   await Promise.all([
     writeFile(tokenFile, `${token},admin,admin,system:masters\n`, secret),
-    writeFile(adminTokenFile, token, secret),
     writeFile(kubeconfigFile, asJson(await kubeconfig(token)), secret),
     writeFile(containerdConfigFile, containerdConfig(pluginFolder)),
     writeFile(inState("cni/10-bridge.conflist"), asJson(networkConfig)),

@@ -1,7 +1,7 @@
 /** The kubelet of a running cluster: stopped and started anew, as a node that is rebooted or set up otherwise. */
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { isNodeReady } from "../Api.ts"
+import { isNodeReady } from "../Readiness.ts"
 import { kubeletConfig, kubeletConfigFile } from "./Configuration.ts"
 import { start, stop, waitFor } from "./Processes.ts"
 import { ensurePrograms } from "../programs/Programs.ts"

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { createCipheriv, createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { eventually } from "./Conditions.ts"
+import { eventually } from "../Conditions.ts"
 import { type Ended, ended, start, uniqueId } from "./Workflows.ts"
 import { SECRET_KEY, World } from "./World.ts"
 

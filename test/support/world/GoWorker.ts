@@ -85,7 +85,7 @@ export const beginAndVanish = (
   })
 
 const recorded = loadYaml<V1Pod>(
-  fs.readFileSync(fileURLToPath(new URL("../fixtures/go/sync-running.yaml", import.meta.url)), "utf8")
+  fs.readFileSync(fileURLToPath(new URL("../../fixtures/go/sync-running.yaml", import.meta.url)), "utf8")
 )
 
 /** Its Pod for a run, as it would have sent it to the API server. */

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import { request, type RequestOptions } from "node:https"
 import { delimiter } from "node:path"
 import { KubeConfig } from "@kubernetes/client-node"
-import { kubeconfigFile } from "../../dev/cluster/Settings.ts"
+import { kubeconfigFile } from "../../../dev/cluster/Settings.ts"
 
 export type ClusterAccess =
   | { readonly available: true; readonly kubeconfig: string }

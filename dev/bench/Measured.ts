@@ -1,24 +1,19 @@
-/** The built worker as `npm start` runs it, and what the kernel and its own metrics say of it. */
+/** A world in a cluster and its worker, as `npm start` runs it; what a watcher, the kernel and its metrics say of them. */
 import * as Effect from "effect/Effect"
-import { spawn } from "node:child_process"
-import { createWriteStream } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { get } from "node:http"
 import { join } from "node:path"
 import { text } from "node:stream/consumers"
 import { setTimeout as sleep } from "node:timers/promises"
+import { type StartOptions, startWorker, type WorkerProcess } from "../world/Worker.ts"
+import type { Env } from "../world/WorkerEnv.ts"
+import { type ClusterWorld, crowdedWorld } from "../world/World.ts"
+import { type PodWatcher, watchPods } from "./PodTimes.ts"
 
-export type Env = Readonly<Record<string, string>>
-
-export interface Worker {
-  readonly pid: number
+export interface Worker extends WorkerProcess {
   /** Milliseconds from the start to the first answer of any kind, and to the first 200 of /ready. */
   readonly started: { readonly listening: number; readonly ready: number }
   readonly usage: () => Promise<Usage>
-  /** SIGTERM; resolves when it has ended, with its exit code: null where a signal ended it. */
-  readonly stop: () => Promise<number | null>
-  /** SIGKILL, and until it has ended. */
-  readonly kill: () => Promise<void>
   /** Requests to the API server by its own count, by verb and code. */
   readonly requests: () => Promise<ReadonlyMap<string, number>>
 }
@@ -35,9 +30,10 @@ export interface Usage {
 }
 
 const POLL_MS = 5
-const STOP_LIMIT_MS = 10_000
+const READY_LIMIT_MS = 30_000
 const TICK_MS = 10
 const REQUESTS = /^olake_worker_kubernetes_requests_total\{(.*)\} (\d+)/
+const MAIN = "dist/main.js"
 
 /** The `start` script of package.json, so that the bench measures what is shipped. */
 const startCommand = async (root: string) => {
@@ -45,15 +41,17 @@ const startCommand = async (root: string) => {
     scripts: { start: string }
   }
   const words = scripts.start.split(/\s+/)
-  const program = words.indexOf("node")
-  if (program < 0) throw new Error(`package.json: the start script runs no node: ${scripts.start}`)
+  const [program, main] = [words.indexOf("node"), words.indexOf(MAIN)]
+  if (program < 0 || main < program)
+    throw new Error(`package.json: the start script runs no node ${MAIN}: ${scripts.start}`)
   const assignments = words.slice(0, program).filter((word) => word.includes("="))
   return {
-    args: words.slice(program + 1),
+    nodeArgs: words.slice(program + 1, main),
     env: Object.fromEntries(assignments.map((word) => word.split("=", 2) as [string, string]))
   }
 }
 
+/** Over a connection of its own, which costs less than `fetch` takes to be there. */
 const ask = (port: number, path: string, timeout: number): Promise<{ status: number; body: string }> =>
   new Promise((resolve, reject) => {
     const options = { host: "127.0.0.1", port, path, agent: false, signal: AbortSignal.timeout(timeout) }
@@ -95,59 +93,58 @@ const requestsOf = async (port: number): Promise<ReadonlyMap<string, number>> =>
   return counts
 }
 
-export const startWorker = (root: string, env: Env, logFile: string) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const command = await startCommand(root)
-      const log = createWriteStream(logFile, { flags: "a" })
-      const begin = performance.now()
-      const child = spawn(process.execPath, command.args, {
-        cwd: root,
-        env: { PATH: process.env["PATH"], ...command.env, ...env },
-        stdio: ["ignore", "pipe", "pipe"]
-      })
-      child.stdout.pipe(log, { end: false })
-      child.stderr.pipe(log, { end: false })
-      const exited = new Promise<number | null>((resolve) =>
-        child.once("close", (code) => log.end(() => resolve(code)))
-      )
-      const stop = async () => {
-        child.kill("SIGTERM")
-        const timer = setTimeout(() => child.kill("SIGKILL"), STOP_LIMIT_MS)
-        const code = await exited
-        clearTimeout(timer)
-        return code
-      }
-      const kill = async () => {
-        child.kill("SIGKILL")
-        await exited
-      }
-      return { begin, child, stop, kill }
-    }),
-    ({ stop }) => Effect.promise(stop)
-  ).pipe(
-    Effect.flatMap(({ begin, child, stop, kill }) =>
-      Effect.promise(async (): Promise<Worker> => {
-        const port = Number(env["HEALTH_PORT"])
-        const pid = child.pid ?? 0
-        let listening: number | undefined
-        while (true) {
-          if (child.exitCode !== null || child.signalCode !== null || performance.now() - begin > 30_000)
-            throw new Error(`the worker is not ready: ${(await readFile(logFile, "utf8")).slice(-2000)}`)
-          const answer = await ask(port, "/ready", 250).catch(() => undefined)
-          if (answer !== undefined) listening ??= performance.now() - begin
-          if (answer?.status === 200) break
-          await sleep(POLL_MS)
-        }
-        const ready = performance.now() - begin
-        return {
-          pid,
-          started: { listening: listening ?? ready, ready },
-          usage: () => usageOf(pid),
-          stop,
-          kill,
-          requests: () => requestsOf(port)
-        }
-      })
-    )
-  )
+/** When it first answers, and when it is ready; looked for so often that milliseconds can be told apart. */
+const timesOf = async (worker: WorkerProcess, port: number, begin: number) => {
+  let listening: number | undefined
+  while (performance.now() - begin < READY_LIMIT_MS) {
+    const answer = await ask(port, "/ready", 250).catch(() => undefined)
+    if (answer !== undefined) listening ??= performance.now() - begin
+    if (answer?.status === 200) {
+      const ready = performance.now() - begin
+      return { listening: listening ?? ready, ready }
+    }
+    await sleep(POLL_MS)
+  }
+  throw new Error(`the worker is not ready: ${worker.output().slice(-2000)}`)
+}
+
+export const startMeasured = (env: Env, { root = ".", logFile }: Pick<StartOptions, "root" | "logFile">) =>
+  Effect.gen(function* () {
+    const command = yield* Effect.promise(() => startCommand(root))
+    const { nodeArgs } = command
+    const begin = performance.now()
+    const worker = yield* startWorker({ ...command.env, ...env }, { root, logFile, nodeArgs })
+    const port = Number(env["HEALTH_PORT"])
+    return {
+      ...worker,
+      started: yield* Effect.promise(() => timesOf(worker, port, begin)),
+      usage: () => usageOf(worker.pid),
+      requests: () => requestsOf(port)
+    } satisfies Worker
+  })
+
+export interface World extends ClusterWorld {
+  readonly pods: PodWatcher
+  /** When the job's row was last written, in milliseconds since the epoch. */
+  readonly savedAt: (jobId: number) => Promise<number>
+  /** Starts the worker and waits until it is ready; killed with the scope. */
+  readonly startWorker: ReturnType<typeof startMeasured>
+}
+
+/** @param options the package whose dist/ is measured, and where its worker's output goes */
+export const measuredWorld = (options: Pick<StartOptions, "root" | "logFile">) =>
+  Effect.gen(function* () {
+    const world = yield* crowdedWorld("olake-bench", "v1")
+    const savedAt = async (jobId: number) => {
+      const query = world.sql<{ readonly at: string }>`
+        SELECT (extract(epoch FROM updated_at) * 1000)::text AS at FROM "olake-dev-job" WHERE id = ${jobId}`
+      const [row] = await Effect.runPromise(query)
+      return Number(row?.at ?? 0)
+    }
+    return {
+      ...world,
+      pods: yield* watchPods(world),
+      savedAt,
+      startWorker: startMeasured(world.env, options)
+    } satisfies World
+  })
