@@ -1,5 +1,5 @@
 /** A server program as a child process: up when its output says so, gone when stopped or when this process exits. */
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 
 export interface Server {
   readonly pid: number
@@ -16,6 +16,12 @@ export interface ServeOptions {
   readonly ready?: string
   readonly stopSignal?: "SIGINT" | "SIGTERM" | "SIGKILL"
 }
+
+/** Gone with this process, whatever becomes of the scopes that they belong to. */
+const children = new Set<ChildProcess>()
+process.once("exit", () => {
+  for (const child of children) child.kill("SIGKILL")
+})
 
 const START_TIMEOUT_MS = 60_000
 const KILL_AFTER_MS = 10_000
@@ -34,11 +40,10 @@ export const serve = async (
     ...(gid === undefined ? {} : { gid })
   })
   let output = ""
-  const killAtExit = () => child.kill("SIGKILL")
-  process.once("exit", killAtExit)
+  children.add(child)
   const exited = new Promise<void>((resolve) => {
     const gone = () => {
-      process.removeListener("exit", killAtExit)
+      children.delete(child)
       resolve()
     }
     child.once("close", gone)
