@@ -99,8 +99,8 @@ export const untilReady = (port: number) =>
     ),
     Effect.retry(Schedule.spaced("20 millis")),
     Effect.timeoutOrElse({
-      duration: "30 seconds",
-      orElse: () => Effect.fail(new Error("the worker is not ready after 30 s"))
+      duration: "1 minute",
+      orElse: () => Effect.fail(new Error("the worker is not ready after a minute"))
     }),
     Effect.asVoid
   )

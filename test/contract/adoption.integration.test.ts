@@ -20,6 +20,6 @@ describe("200 running syncs", () => {
           { created: SYNCS, deleted: 0, ended: { COMPLETED: SYNCS }, exitCode: 0 }
         )
       }).pipe(Effect.scoped, Effect.provide([Postgres.layer(), TemporalServer.layer()])),
-    240_000
+    480_000
   )
 })

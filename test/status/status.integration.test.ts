@@ -1,15 +1,15 @@
 /** What people see of runs: over HTTP, in a terminal, and in Temporal's own descriptions. Connector, Postgres and Temporal are real. */
-import { assert, describe, layer } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { writeFileSync } from "node:fs"
 import { shopCatalog, shopSource } from "../../dev/postgres/Shop.ts"
 import { eventually } from "../support/Conditions.ts"
 import { chromium, type Tab, tab } from "../support/Browser.ts"
-import { clusterAccess } from "../support/world/ClusterAccess.ts"
 import { jobsOf, olakeWorker, runThat } from "../support/Jobs.ts"
 import { failedAs, stateOf } from "../support/world/Runs.ts"
 import { ended, execute, params, start, uniqueId } from "../support/world/Workflows.ts"
-import { clusterWorld, localWorld, World } from "../support/world/World.ts"
+import { suiteOnCluster, suiteOnLocalPods } from "../support/world/Suites.ts"
+import { World } from "../support/world/World.ts"
 
 const ROWS_PER_SECOND = 150
 
@@ -162,55 +162,48 @@ const statusSuite = (it: It): void => {
   )
 }
 
-const access = await clusterAccess()
-
-describe.skipIf(!access.available)("the status of runs on a real cluster", () => {
-  if (!access.available) return
-  layer(clusterWorld(access.kubeconfig), { timeout: "120 seconds", excludeTestServices: true })((it) => {
-    statusSuite((name, test, timeout = 60_000) => it.effect(name, test, timeout))
-  })
+suiteOnCluster("the status of runs on a real cluster", "plain", (it) => {
+  statusSuite((name, test, timeout = 60_000) => it.effect(name, test, timeout))
 })
 
-describe("the status of runs on LocalPods", () => {
-  layer(localWorld(), { timeout: "60 seconds", excludeTestServices: true })((it) => {
-    statusSuite((name, test, timeout = 60_000) => it.effect(name, test, timeout))
+suiteOnLocalPods("the status of runs on LocalPods", "plain", (it) => {
+  statusSuite((name, test, timeout = 60_000) => it.effect(name, test, timeout))
 
-    it.effect.skipIf(chromium === undefined)(
-      "a browser shows the same, refreshed by itself",
-      () =>
-        Effect.gen(function* () {
-          const { healthPort, postgres } = yield* World
-          const failing = uniqueId("discover-catalog")
-          yield* execute("DiscoverCatalogWorkflow", failing, params(failing, "probe", { scenario: "exit-1" }))
-          const check = uniqueId("test-connection")
-          yield* execute("TestConnectionWorkflow", check, params(check, "postgres", shopSource(postgres)))
-          const { id, jobId } = yield* slowSync
-          const page = yield* tab(chromium ?? "")
-          yield* Effect.promise(() => page.size(760, 820))
-          yield* Effect.promise(() => page.open(`http://127.0.0.1:${healthPort}/`))
-          const percent = (above: number) =>
-            eventually(`the bar is above ${above}`, async () => {
-              const value = Number(await page.evaluate(`document.querySelector("#active progress")?.value`))
-              return value > above ? value : undefined
-            })
-          const first = yield* percent(0)
-          yield* percent(first)
-          const active = String(
-            yield* Effect.promise(() => page.evaluate(`document.querySelector("#active").innerText`))
-          )
-          assert.match(active, new RegExp(`sync of job ${jobId}\\s+running, `))
-          assert.match(active, /\d+ % · [\d,]+ rows · \d+ rows\/s · .+ left/)
-          const over = String(
-            yield* Effect.promise(() => page.evaluate(`document.querySelector("#over").innerText`))
-          )
-          assert.match(over, /ConnectorFailed The connector failed: could not open the replication slot/)
-          assert.match(over, /What to do: /)
-          yield* keep(page)
-          assert.deepStrictEqual(page.troubles, [])
-          yield* cancel(id)
-          yield* ended(id)
-        }).pipe(Effect.scoped),
-      60_000
-    )
-  })
+  it.effect.skipIf(chromium === undefined)(
+    "a browser shows the same, refreshed by itself",
+    () =>
+      Effect.gen(function* () {
+        const { healthPort, postgres } = yield* World
+        const failing = uniqueId("discover-catalog")
+        yield* execute("DiscoverCatalogWorkflow", failing, params(failing, "probe", { scenario: "exit-1" }))
+        const check = uniqueId("test-connection")
+        yield* execute("TestConnectionWorkflow", check, params(check, "postgres", shopSource(postgres)))
+        const { id, jobId } = yield* slowSync
+        const page = yield* tab(chromium ?? "")
+        yield* Effect.promise(() => page.size(760, 820))
+        yield* Effect.promise(() => page.open(`http://127.0.0.1:${healthPort}/`))
+        const percent = (above: number) =>
+          eventually(`the bar is above ${above}`, async () => {
+            const value = Number(await page.evaluate(`document.querySelector("#active progress")?.value`))
+            return value > above ? value : undefined
+          })
+        const first = yield* percent(0)
+        yield* percent(first)
+        const active = String(
+          yield* Effect.promise(() => page.evaluate(`document.querySelector("#active").innerText`))
+        )
+        assert.match(active, new RegExp(`sync of job ${jobId}\\s+running, `))
+        assert.match(active, /\d+ % · [\d,]+ rows · \d+ rows\/s · .+ left/)
+        const over = String(
+          yield* Effect.promise(() => page.evaluate(`document.querySelector("#over").innerText`))
+        )
+        assert.match(over, /ConnectorFailed The connector failed: could not open the replication slot/)
+        assert.match(over, /What to do: /)
+        yield* keep(page)
+        assert.deepStrictEqual(page.troubles, [])
+        yield* cancel(id)
+        yield* ended(id)
+      }).pipe(Effect.scoped),
+    60_000
+  )
 })

@@ -19,7 +19,7 @@ export const temporaryFolder = Effect.acquireRelease(
 export const eventually = <A>(
   what: string,
   check: () => Promise<A | undefined> | A | undefined,
-  bound: Duration.Input = "15 seconds"
+  bound: Duration.Input = "30 seconds"
 ) =>
   Effect.tryPromise(async () => check()).pipe(
     Effect.flatMap((value) =>

@@ -1,17 +1,15 @@
 /** The worker's rights in a real cluster are taken away while a sync ends, and given back. */
-import { assert, describe, layer } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { connect } from "../../dev/cluster/Client.ts"
 import { eventually } from "../support/Conditions.ts"
-import { clusterAccess } from "../support/world/ClusterAccess.ts"
 import { runningSync, startsIn, stateOf, succeeded } from "../support/world/Runs.ts"
 import { startReadyWorker } from "../../dev/world/Worker.ts"
 import { ended } from "../support/world/Workflows.ts"
-import { clusterWorld, World } from "../support/world/World.ts"
-
-const access = await clusterAccess()
+import { suiteOnCluster } from "../support/world/Suites.ts"
+import { World } from "../support/world/World.ts"
 
 const RULES = [
   { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "create", "delete"] },
@@ -62,32 +60,27 @@ const restrictedWorker = Effect.gen(function* () {
   return { worker, give, take }
 })
 
-describe.skipIf(!access.available)("rights in a real cluster", () => {
-  if (!access.available) return
-  layer(clusterWorld(access.kubeconfig, "chart"), { timeout: "120 seconds", excludeTestServices: true })(
-    (it) => {
-      it.effect(
-        "taken away while a sync ends, and given back: it is completed, by one connector",
-        () =>
-          Effect.scoped(
-            Effect.gen(function* () {
-              const world = yield* World
-              yield* world.worker.signal("SIGTERM")
-              assert.strictEqual(yield* world.worker.exited, 0)
-              const { worker, give, take } = yield* restrictedWorker
-              const { id, jobId, folder } = yield* runningSync(3)
-              yield* take
-              yield* eventually("the worker hears that it may not", () =>
-                /forbidden/i.test(worker.output()) ? true : undefined
-              )
-              yield* give
-              succeeded(yield* ended(id))
-              assert.include(yield* stateOf(jobId), "0/3")
-              assert.strictEqual(startsIn(folder), 1)
-            })
-          ),
-        120_000
-      )
-    }
+suiteOnCluster("rights in a real cluster", "chart", (it) => {
+  it.effect(
+    "taken away while a sync ends, and given back: it is completed, by one connector",
+    () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const world = yield* World
+          yield* world.worker.signal("SIGTERM")
+          assert.strictEqual(yield* world.worker.exited, 0)
+          const { worker, give, take } = yield* restrictedWorker
+          const { id, jobId, folder } = yield* runningSync(3)
+          yield* take
+          yield* eventually("the worker hears that it may not", () =>
+            /forbidden/i.test(worker.output()) ? true : undefined
+          )
+          yield* give
+          succeeded(yield* ended(id))
+          assert.include(yield* stateOf(jobId), "0/3")
+          assert.strictEqual(startsIn(folder), 1)
+        })
+      ),
+    120_000
   )
 })
