@@ -7,12 +7,11 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
-import { execFile } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import * as fs from "node:fs/promises"
 import * as os from "node:os"
 import * as path from "node:path"
-import { promisify } from "node:util"
+import { makeData } from "./DataFolder.ts"
 import { freePort } from "../world/FreePort.ts"
 import { type Account, locate } from "./PostgresPrograms.ts"
 import { type Server, serve } from "../world/ServerProcess.ts"
@@ -62,24 +61,6 @@ const attempt = <A>(what: string, run: () => Promise<A>) =>
       })
   })
 
-const initialise = async (
-  initdb: string,
-  data: string,
-  password: string,
-  account: Account | undefined
-): Promise<void> => {
-  const secret = path.join(path.dirname(data), "password")
-  await fs.writeFile(secret, password, { mode: 0o600 })
-  if (account !== undefined) await fs.chown(secret, account.uid, account.gid)
-  const flags = ["--no-sync", "--locale=C", "--encoding=UTF8", "--auth=scram-sha-256"]
-  await promisify(execFile)(
-    initdb,
-    [`--pgdata=${data}`, `--username=${USER}`, `--pwfile=${secret}`, ...flags],
-    { ...account, cwd: "/" }
-  )
-  await fs.rm(secret)
-}
-
 /** The names are PostgreSQL's own defaults. */
 const secure = async (
   data: string,
@@ -107,16 +88,15 @@ const make = Effect.fnUntraced(function* (options: PostgresOptions) {
     attempt("no folder for the data", () => fs.mkdtemp(path.join(os.tmpdir(), "olake-postgres-"))),
     (dir) => Effect.promise(() => fs.rm(dir, { recursive: true, force: true }))
   )
-  const data = path.join(home, "data")
-  const { initdb, postgres, account } = yield* attempt("PostgreSQL's programs", () => locate(home))
-  yield* attempt("initdb failed", async () => {
-    if (account !== undefined) await fs.chown(home, account.uid, account.gid)
-    await initialise(initdb, data, password, account)
-    await fs.appendFile(
+  const programs = yield* attempt("PostgreSQL's programs", () => locate(home))
+  const { postgres, account } = programs
+  const data = yield* attempt("no data folder", () => makeData(programs, USER, home, password))
+  yield* attempt("pg_hba.conf", () =>
+    fs.appendFile(
       path.join(data, "pg_hba.conf"),
       networks.map((network) => `host all all ${network} scram-sha-256\n`).join("")
     )
-  })
+  )
 
   const { tls } = options
   if (tls !== undefined) yield* attempt("TLS", () => secure(data, tls, account))
