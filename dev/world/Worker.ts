@@ -97,7 +97,7 @@ export const untilReady = (port: number) =>
       ({ status }) => status === 200,
       ({ body }) => new Error(body)
     ),
-    Effect.retry(Schedule.spaced("20 millis")),
+    Effect.retry(Schedule.spaced("100 millis")),
     Effect.timeoutOrElse({
       duration: "1 minute",
       orElse: () => Effect.fail(new Error("the worker is not ready after a minute"))
