@@ -25,7 +25,7 @@ import { Installed, installedWorld } from "./world.ts"
 
 const access = await clusterAccess()
 /** A slow machine's; what is waited for has bounds of its own. */
-const PATIENCE = 90_000
+const PATIENCE = 120_000
 const WORKERS = "app.kubernetes.io/name=olake-workers"
 
 const use = <A>(run: (installed: Installed["Service"]) => Promise<A>) =>
@@ -50,7 +50,7 @@ const upgrade = (...args: ReadonlyArray<string>) =>
 
 describe.skipIf(!access.available || helmProgram === undefined)("the chart on a real cluster", () => {
   if (!access.available) return
-  layer(installedWorld(access.kubeconfig), { timeout: "200 seconds", excludeTestServices: true })((it) => {
+  layer(installedWorld(access.kubeconfig), { timeout: "5 minutes", excludeTestServices: true })((it) => {
     it.effect(
       "runs the worker as a user without rights, on a root filesystem that is read-only",
       () =>
@@ -109,7 +109,7 @@ describe.skipIf(!access.available || helmProgram === undefined)("the chart on a 
             assert.strictEqual(stderr.includes("would violate PodSecurity"), isRoot, `${what}: ${stderr}`)
           }
         }),
-      120_000
+      240_000
     )
 
     it.effect(

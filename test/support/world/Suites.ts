@@ -21,7 +21,7 @@ export const suiteIn = <E>(name: string, world: Layer.Layer<World, E> | undefine
   suite(name, () => {
     if (world === undefined) return
     const started = Layer.effectContext(Layer.build(world).pipe(starting.withPermits(1)))
-    const options = { timeout: "170 seconds", excludeTestServices: true, concurrent: false } as const
+    const options = { timeout: "5 minutes", excludeTestServices: true, concurrent: false } as const
     layer(started, options)("in a world of its own", tests)
   })
 }
