@@ -133,6 +133,11 @@ case $scenario in
     sleep "${seconds:-3600}" &
     wait $!
     write_state 0/3
+    code=$(number_field exit)
+    if [ -n "$code" ]; then
+      fatal "could not open the replication slot"
+      exit "$code"
+    fi
     ;;
   count)
     # Counts on from its state. Each step stands in writers.log with the machine's clock, for whoever looks for second
