@@ -10,6 +10,7 @@ import {
   type WorkerOptions,
   type WorkflowBundleOption
 } from "@temporalio/worker"
+import sdk from "@temporalio/worker/package.json" with { type: "json" }
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { existsSync } from "node:fs"
@@ -55,12 +56,37 @@ const DRAIN_LIMIT = "45 seconds"
 /** Workflows asleep for a month are cheap to replay and dear to keep: about 600 fit into a GiB. */
 const CACHED_WORKFLOWS = 200
 
+/** The settings that reach the workflows. */
+export interface BundleSettings extends Pick<WorkerConfig["Service"], "bareJobId"> {
+  readonly temporal: Pick<WorkerConfig["Service"]["temporal"], "external" | "taskQueue">
+}
+
+/** Of the second contract's chart, unless others run Temporal for it. */
+const CHART_QUEUE = "OLAKE_DOCKER_TASK_QUEUE"
+
+/** Which contract the bare job ids on a queue belong to in histories of workers that did not record it. */
+const contractOfQueue = (
+  { external, taskQueue }: BundleSettings["temporal"],
+  bareJobId: BundleSettings["bareJobId"]
+): BundleSettings["bareJobId"] => {
+  if (taskQueue === CHART_QUEUE) return "second"
+  return external ? bareJobId : "first"
+}
+
+/**
+ * Each workflow task in a history names the build id of the worker that took it. It tells replays by which setting a run
+ * began; before the `+` it is as the SDK makes it, which reads its own version there.
+ */
+export const buildIdOf = (bareJobId: BundleSettings["bareJobId"]): string =>
+  `@temporalio/worker@${sdk.version}+bare-${bareJobId}`
+
 /**
  * The prebuilt bundle beside a build's output; made on the spot when running from the sources. Workflows see no
- * environment: what they must know of the installation is put before their code, and holds as long as it does.
+ * environment: what new runs must know of the installation is put before their code; histories decide for themselves.
  */
-export const workflowBundle = Effect.fnUntraced(function* (bareJobId: "first" | "second") {
-  const constants = `var OLAKE_BARE_JOB_ID=${JSON.stringify(bareJobId)};`
+export const workflowBundle = Effect.fnUntraced(function* ({ bareJobId, temporal }: BundleSettings) {
+  const unrecorded = contractOfQueue(temporal, bareJobId)
+  const constants = `var OLAKE_BARE_JOB_ID="${bareJobId}",OLAKE_UNRECORDED_JOB_ID="${unrecorded}";`
   const code = yield* Effect.promise(workflowCode)
   return { code: `${constants}${code}` } satisfies WorkflowBundleOption
 })
@@ -109,12 +135,13 @@ export const make = Effect.fnUntraced(function* (activities: ActivityFunctions) 
     onRunning,
     onDrain
   }: RunHooks): Effect.fn.Return<never, WorkerStopped> {
-    const [connection, bundle] = yield* Effect.all([client.connection, workflowBundle(config.bareJobId)], {
+    const [connection, bundle] = yield* Effect.all([client.connection, workflowBundle(config)], {
       concurrency: 2
     })
     yield* Namespace.setUp.pipe(Effect.provideContext(services))
     const worker = yield* create(connection, {
       workflowBundle: bundle,
+      buildId: buildIdOf(config.bareJobId),
       activities,
       // A slot for all that may wait; how many of them work at a time, Boundary says.
       maxConcurrentActivityTaskExecutions: concurrency.activities + concurrency.syncs,

@@ -19,11 +19,25 @@ type Fields = Readonly<Record<string, unknown>>
 const isRecord = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** Which contract a bare job id belongs to: a constant of the installation, which TemporalWorker puts before this code. */
-declare const OLAKE_BARE_JOB_ID: "first" | "second" | undefined
+type Contract = "first" | "second"
+/** Constants that TemporalWorker puts before this code: what a new run gets, and what one is whose worker did not say. */
+declare const OLAKE_BARE_JOB_ID: Contract | undefined
+declare const OLAKE_UNRECORDED_JOB_ID: Contract | undefined
 
-const isOfSecond = (argument: unknown): boolean =>
-  typeof argument === "number" && typeof OLAKE_BARE_JOB_ID !== "undefined" && OLAKE_BARE_JOB_ID === "second"
+/** Ends the build id of a worker, which each workflow task in the history names. */
+const RECORDED = /\+bare-(first|second)$/
+
+/**
+ * Which contract a bare job id belongs to. The history decides, not the settings of the worker that replays it: the worker
+ * that took the run's first task is named there, with its setting.
+ */
+const contractOfBareJobId = (): Contract => {
+  const { unsafe, currentBuildId = "" } = workflowInfo()
+  const unrecorded = typeof OLAKE_UNRECORDED_JOB_ID === "undefined" ? "first" : OLAKE_UNRECORDED_JOB_ID
+  if (!unsafe.isReplaying) return typeof OLAKE_BARE_JOB_ID === "undefined" ? unrecorded : OLAKE_BARE_JOB_ID
+  const [, recorded] = RECORDED.exec(currentBuildId) ?? []
+  return recorded === "first" || recorded === "second" ? recorded : unrecorded
+}
 
 /** The request of a schedule that was made before requests were; the activity fills in the rest from the job's row. */
 const ofBareJobId = (jobId: unknown): Fields => ({
@@ -44,7 +58,9 @@ const ofBareJobId = (jobId: unknown): Fields => ({
 /** @param argument the bare job id of older schedules, or an ExecutionRequest */
 export async function RunSyncWorkflow(argument: unknown): Promise<unknown> {
   if (isRecord(argument)) return runRequest(argument)
-  return isOfSecond(argument) ? runRequest(ofBareJobId(argument)) : runJob(argument)
+  return typeof argument === "number" && contractOfBareJobId() === "second"
+    ? runRequest(ofBareJobId(argument))
+    : runJob(argument)
 }
 
 /** The first contract. Its result is the saved state. */

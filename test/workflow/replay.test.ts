@@ -2,7 +2,7 @@
  * Histories of released workflows must replay on today's code: a sync may have begun a month ago. Recorded from a real
  * server, one of each shape; each whole, and cut at every workflow task, as a worker meets it that takes over in flight.
  */
-import { DefaultLogger, Runtime, Worker } from "@temporalio/worker"
+import { DefaultLogger, Runtime, Worker, type WorkflowBundleOption } from "@temporalio/worker"
 import * as Effect from "effect/Effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { assert, beforeAll, describe, it } from "vitest"
@@ -15,39 +15,38 @@ interface History {
     readonly eventType: string
     readonly eventTime?: string
     readonly taskId?: string
+    readonly workflowExecutionStartedEventAttributes?: { readonly taskQueue: { readonly name: string } }
   }>
 }
+type BareJobId = "first" | "second"
+const SETTINGS: ReadonlyArray<BareJobId> = ["first", "second"]
 const read = (name: string) => JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8")) as History
 const namesIn = (subfolder: string) =>
   readdirSync(new URL(subfolder, folder))
     .filter((file) => file.endsWith(".json"))
     .map((file) => `${subfolder}${file.replace(".json", "")}`)
 
-/** Of which contract a bare job id is: the one setting that workflow code sees. */
-type Setting = "first" | "second"
+/** The queue that a run was started on; a replay does not tell the workflow. */
+const queueOf = ({ events: [started] }: History): string =>
+  started?.workflowExecutionStartedEventAttributes?.taskQueue.name ?? ""
 
-const once = <A>(make: () => Promise<A>) => {
-  let made: Promise<A> | undefined
-  return () => (made ??= make())
-}
-const bundles = {
-  first: once(() => Effect.runPromise(workflowBundle("first"))),
-  second: once(() => Effect.runPromise(workflowBundle("second")))
-}
-
-interface Named {
-  readonly name: string
-  readonly history: unknown
+const bundles = new Map<string, Promise<WorkflowBundleOption>>()
+const bundleFor = (bareJobId: BareJobId, taskQueue: string): Promise<WorkflowBundleOption> => {
+  const key = `${bareJobId} ${taskQueue}`
+  const temporal = { external: false, taskQueue }
+  const bundle = bundles.get(key) ?? Effect.runPromise(workflowBundle({ bareJobId, temporal }))
+  bundles.set(key, bundle)
+  return bundle
 }
 
-/** By name, the errors of those that do not replay. One worker replays all: its start costs more than they do. */
-const replay = async (histories: ReadonlyArray<Named>, bareJobId: Setting = "first") => {
-  const options = { workflowBundle: await bundles[bareJobId]() }
-  const named = histories.map(({ name, history }, index) => ({ history, workflowId: `${index} of ${name}` }))
-  const errors: Array<{ readonly name: string; readonly error: Error }> = []
-  for await (const { workflowId, error } of Worker.runReplayHistories(options, named)) {
-    const { name = workflowId } = histories[Number.parseInt(workflowId)] ?? {}
-    if (error !== undefined) errors.push({ name, error })
+/** The errors of those that do not replay, by the history's place. */
+const replay = async (histories: ReadonlyArray<History>, bareJobId: BareJobId = "first") => {
+  const errors = new Map<number, Error>()
+  const placed = histories.map((history, index) => ({ history, workflowId: String(index) }))
+  for (const [queue, some] of Map.groupBy(placed, ({ history }) => queueOf(history))) {
+    const options = { workflowBundle: await bundleFor(bareJobId, queue) }
+    for await (const { workflowId, error } of Worker.runReplayHistories(options, some))
+      if (error !== undefined) errors.set(Number(workflowId), error)
   }
   return errors
 }
@@ -62,22 +61,38 @@ beforeAll(() => {
   Runtime.install({ logger: new DefaultLogger("ERROR") })
 })
 
-/** Those of a suite, each a test of its own; the first of them replays them all. */
-const replaysWhole = (setting: Setting) => {
-  const all: Array<Named> = []
-  let errors: ReturnType<typeof replay> | undefined
-  return (name: string, history = read(name)) => {
-    all.push(...[history, ...cuts(history)].map((one) => ({ name, history: one })))
-    it(`${name}, whole and cut at ${cuts(history).length} workflow tasks`, async () => {
-      assert.isAbove(cuts(history).length, 0)
-      errors ??= replay(all, setting)
-      assert.deepStrictEqual(
-        (await errors).filter((one) => one.name === name),
-        []
-      )
+/**
+ * All of them under every setting that reaches the workflows: the history decides, not the worker that replays it. One
+ * worker replays them all, since starting one costs a second.
+ */
+const replayWhole = (histories: ReadonlyArray<readonly [name: string, history: History]>) => {
+  const pieces = histories.flatMap(([name, history]) =>
+    [history, ...cuts(history)].map((piece) => ({ name, piece }))
+  )
+  for (const bareJobId of SETTINGS) {
+    describe(`where a bare job id is of the ${bareJobId} contract`, () => {
+      const failed = new Map<string, Array<Error>>()
+      beforeAll(async () => {
+        const errors = await replay(
+          pieces.map(({ piece }) => piece),
+          bareJobId
+        )
+        for (const [index, error] of errors) {
+          const { name = "" } = pieces[index] ?? {}
+          failed.set(name, [...(failed.get(name) ?? []), error])
+        }
+      }, 120_000)
+      for (const [name, history] of histories) {
+        it(`${name}, whole and cut at ${cuts(history).length} workflow tasks`, () => {
+          assert.isAbove(cuts(history).length, 0)
+          assert.deepStrictEqual(failed.get(name) ?? [], [])
+        })
+      }
     })
   }
 }
+
+const inFolder = (subfolder: string) => namesIn(subfolder).map((name) => [name, read(name)] as const)
 
 const ADDED = 3
 const EVENT_ID = /^(?:eventId|activityId|(?:scheduled|started|workflowTaskCompleted|initiated)EventId)$/
@@ -115,9 +130,6 @@ const withLostTask = ({ events }: History): History => {
 }
 
 describe("histories of the Go worker replay", () => {
-  const replays = replaysWhole("second")
-  for (const name of namesIn("go/")) replays(name)
-
   const completed = JSON.stringify(read("go/sync-completed"))
   const input = /"payloads": ?\[[^\]]*\]/
   const bare = Buffer.from("7").toString("base64")
@@ -125,38 +137,41 @@ describe("histories of the Go worker replay", () => {
     input,
     `"payloads":[{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":"${bare}"}]`
   )
-  replays("of a bare job id", JSON.parse(ofBareId) as History)
-
-  for (const name of [
-    "sync-completed",
-    "sync-failed-exit1",
-    "sync-cancelled",
-    "clear-destination-completed"
-  ]) {
-    replays(`${name}, its first workflow task lost`, withLostTask(read(`go/${name}`)))
-  }
+  const lost = ["sync-completed", "sync-failed-exit1", "sync-cancelled", "clear-destination-completed"]
+  replayWhole([
+    ...inFolder("go/"),
+    ["of a bare job id", JSON.parse(ofBareId) as History],
+    ...lost.map(
+      (name) => [`${name}, its first workflow task lost`, withLostTask(read(`go/${name}`))] as const
+    )
+  ])
 
   it("but not where an activity has another name", async () => {
     const other = JSON.parse(completed.replaceAll(`"activityId":"12"`, `"activityId":"13"`)) as History
     // Of a history that is over, the SDK does not look at these names.
-    const last = cuts(other).slice(-1)
-    const errors = await replay(
-      last.map((history) => ({ name: "another id", history })),
-      "second"
-    )
-    assert.lengthOf(errors, 1)
+    const errors = await replay(cuts(other).slice(-1), "second")
+    assert.strictEqual(errors.size, 1)
   })
 })
 
 describe("recorded histories replay", () => {
-  const ofFirst = replaysWhole("first")
-  for (const name of namesIn("./")) ofFirst(name)
-  const ofSecond = replaysWhole("second")
-  for (const name of namesIn("chart/")) ofSecond(name)
+  replayWhole([...inFolder("./"), ...inFolder("chart/")])
 
   it("a history of other commands does not", async () => {
     const text = JSON.stringify(read("sync-completed")).replaceAll("PostSyncActivity", "AnotherActivity")
-    const [failed] = await replay([{ name: "another type", history: JSON.parse(text) }])
-    assert.include(failed?.error.name, "Determinism")
+    const errors = await replay([JSON.parse(text) as History])
+    assert.include(errors.get(0)?.name, "Determinism")
+  })
+})
+
+/** Of runs of that version's own workers, half of them in flight: an update must not lose one. */
+describe("histories of version 0.1.0 replay", () => {
+  replayWhole([...inFolder("v0.1.0/legacy/"), ...inFolder("v0.1.0/current/")])
+
+  const waiting = JSON.stringify(read("v0.1.0/current/sync-waiting"))
+  it("but not where a command that is in flight is another", async () => {
+    const other = JSON.parse(waiting.replaceAll("SyncActivity", "AnotherActivity")) as History
+    const errors = await replay([other], "second")
+    assert.include(errors.get(0)?.name, "Determinism")
   })
 })
