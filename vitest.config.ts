@@ -3,6 +3,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 /** What takes longest, and mostly waits: begun first, it is over when all the rest is. */
 const LONGEST = [
+  "contract/claim",
   "contract/frontend",
   "contract/stores",
   "contract/cluster",

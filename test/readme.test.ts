@@ -7,6 +7,7 @@ import { settingsTable } from "../src/Config.ts"
 import { CHART_RETENTION, chartDefaults } from "../src/config/Installation.ts"
 import { databaseChecks } from "../src/doctor/checks/DatabaseChecks.ts"
 import { kubernetesChecks } from "../src/doctor/checks/KubernetesChecks.ts"
+import { ownerCheck } from "../src/doctor/checks/OwnerCheck.ts"
 import { probeCheck } from "../src/doctor/checks/ProbeCheck.ts"
 import { storageChecks } from "../src/doctor/checks/StorageChecks.ts"
 import { temporalChecks } from "../src/doctor/checks/TemporalChecks.ts"
@@ -25,6 +26,7 @@ const documents = [
   "docs/verdicts.md",
   "docs/migrating.md",
   "docs/metrics.md",
+  "docs/claim.md",
   "docs/reliability.md",
   "docs/troubleshooting.md",
   "docs/status.md",
@@ -92,7 +94,8 @@ describe("docs/troubleshooting.md", () => {
       ...databaseChecks(settings),
       ...kubernetesChecks(settings, image),
       probeCheck(settings, image),
-      ...storageChecks(settings)
+      ...storageChecks(settings),
+      ownerCheck(settings)
     ].map(({ name }) => name)
     const row = (name: string) =>
       name.endsWith(".clock") ? "*.clock" : name.replace(/^(\w+\.(?:table|permission))\..*/, "$1.*")
@@ -214,19 +217,25 @@ describe("docs/metrics.md", () => {
   })
 })
 
-describe("docs/reliability.md", () => {
-  const faults = rowsOf(read("docs/reliability.md")).filter(([fault]) => fault !== "Fault" && fault !== "---")
+for (const file of ["docs/reliability.md", "docs/claim.md"]) {
+  describe(`rows of ${file}`, () => {
+    const rows = rowsOf(read(file)).filter(
+      (cells) => !["Fault", "Situation"].includes(cells[0] ?? "") && cells[0] !== "---"
+    )
 
-  it("has many", () => assert.isAbove(faults.length, 35))
+    it("has many rows", () => assert.isAbove(rows.length, 15))
 
-  for (const [fault = "", , test = ""] of faults) {
-    it(`${fault}: its test is there, or it says that there is none`, () => {
-      if (test.startsWith("not tested")) return
-      const [, file = "", title = ""] = /^(\S+) "(.+)"$/.exec(test) ?? []
-      assert.include(read(file), title)
-    })
-  }
-})
+    for (const cells of rows) {
+      const [situation = ""] = cells
+      const named = cells.at(-1) ?? ""
+      it(`${situation}: its test is there, or it says that there is none`, () => {
+        if (named.startsWith("not tested")) return
+        const [, where = "", title = ""] = /^(\S+) "(.+)"$/.exec(named) ?? []
+        assert.include(read(where), title)
+      })
+    }
+  })
+}
 
 describe("docs/status.md", () => {
   const text = read("docs/status.md")

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { ofSync } from "../../src/olake/Workdir.ts"
+import { ofWriter } from "../../src/olake/Workdir.ts"
 import { until } from "../cluster/Place.ts"
 import { freePort } from "../world/FreePort.ts"
 import { startReadyWorker } from "../world/Worker.ts"
@@ -45,7 +45,7 @@ export const isRight = ({ expected, given }: Row): boolean => given.size === 1 &
 /** A connector is there, and hears SIGTERM. */
 const hasBegun = (world: ClusterWorld, workflowId: string): boolean => {
   try {
-    return readFileSync(join(world.storage, ofSync(workflowId), "state.json"), "utf8").includes("0/1")
+    return readFileSync(join(world.storage, ofWriter(workflowId), "state.json"), "utf8").includes("0/1")
   } catch {
     return false
   }

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { ofSync } from "../../src/olake/Workdir.ts"
+import { ofWriter } from "../../src/olake/Workdir.ts"
 import { type ClusterWorld, crowdedWorld } from "../world/World.ts"
 import { deletePods, type Done, freezeApi, killWorkers } from "./Chaos.ts"
 import { makeFleet } from "./Fleet.ts"
@@ -34,7 +34,7 @@ const stepsOf = (jobId: number): number => 8 + (jobId % 5) * 3
 /** What the connectors of a run have noted. */
 export const notedBy = (world: ClusterWorld, workflowId: string): ReadonlyArray<Interval> => {
   try {
-    const log = readFileSync(join(world.storage, ofSync(workflowId), "writers.log"), "utf8")
+    const log = readFileSync(join(world.storage, ofWriter(workflowId), "writers.log"), "utf8")
     return intervalsOf(workflowId, log)
   } catch {
     return []

@@ -1,89 +1,66 @@
 /** Every activity this worker registers, by Temporal activity type. Workflows import its type only. */
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import * as Semaphore from "effect/Semaphore"
 import { WorkerConfig } from "../Config.ts"
-import { DiscoverParams, PersistParams, SyncParams, TestParams } from "../olake/contract/Legacy.ts"
-import {
-  AlertParams,
-  ClearEnded,
-  ClearRequest,
-  DirectRequest,
-  StopParams,
-  SyncEnded,
-  SyncRequest
-} from "../olake/contract/Current.ts"
+import { AlertParams, StopParams } from "../olake/contract/Current.ts"
+import * as Doors from "../olake/contract/Doors.ts"
+import type { Subject } from "../olake/contract/Request.ts"
 import type { Operation } from "../olake/Job.ts"
-import * as Boundary from "./Boundary.ts"
 import { alert } from "./Alert.ts"
-import { clear } from "./writer/Clear.ts"
-import { discover } from "./short/Discover.ts"
-import { direct } from "./short/Direct.ts"
-import { endSync } from "./writer/EndSync.ts"
-import { endClear } from "./writer/EndClear.ts"
-import { stop } from "./writer/Stop.ts"
-import type { Role } from "./Tracking.ts"
-import { sync } from "./writer/Sync.ts"
+import * as Boundary from "./Boundary.ts"
 import { check } from "./short/Check.ts"
-import { logDirectoryOf } from "./WorkerLog.ts"
+import { direct } from "./short/Direct.ts"
+import { discover } from "./short/Discover.ts"
+import { clear } from "./writer/Clear.ts"
+import { endClear } from "./writer/EndClear.ts"
+import { endSync } from "./writer/EndSync.ts"
+import { stop } from "./writer/Stop.ts"
+import { sync } from "./writer/Sync.ts"
 
-/** The first contract's keys are Go-cased. */
-const isFirst = (wire: unknown): boolean => Predicate.hasProperty(wire, "JobID")
-
-const isClear = (wire: unknown): boolean =>
-  Predicate.hasProperty(wire, "command") && wire.command === "clear-destination"
-
-const waits = { detachesOnDrain: true, logDirectory: logDirectoryOf }
-const toTheEnd = { detachesOnDrain: false, logDirectory: logDirectoryOf }
-
-const works = (operation: Operation): { readonly role: Role } => ({ role: { does: "works", operation } })
-const saves = (operation: Operation): { readonly role: Role } => ({ role: { does: "saves", operation } })
+const role = (does: "works" | "saves", operation: Operation) => ({
+  role: { does, operation, subject: (request: Subject) => request }
+})
+const waits = { detachesOnDrain: true }
+const toTheEnd = { detachesOnDrain: false }
 
 export const make = Effect.gen(function* () {
   const turns = yield* Semaphore.make((yield* WorkerConfig).concurrency.activities)
   const inTurn = { ...toTheEnd, turns }
-  return yield* Effect.all({
-    DiscoverCatalogActivity: Boundary.make("DiscoverCatalogActivity", DiscoverParams, discover, {
+  const executed = {
+    direct: yield* Boundary.make("ExecuteActivity", Doors.direct, direct, {
       ...inTurn,
-      ...works("discover")
+      ...role("works", "discover")
     }),
-    TestConnectionActivity: Boundary.make("TestConnectionActivity", TestParams, check, {
-      ...inTurn,
-      ...works("check")
-    }),
-    SyncActivity: Boundary.make("SyncActivity", (wire) => (isFirst(wire) ? SyncParams : SyncRequest), sync, {
+    clear: yield* Boundary.make("ExecuteActivity", Doors.clear, clear, {
       ...waits,
-      ...works("sync")
+      ...role("works", "clear-destination")
+    })
+  }
+  return yield* Effect.all({
+    DiscoverCatalogActivity: Boundary.make("DiscoverCatalogActivity", Doors.discover, discover, {
+      ...inTurn,
+      ...role("works", "discover")
     }),
-    PostSyncActivity: Boundary.make(
-      "PostSyncActivity",
-      (wire) => (isFirst(wire) ? PersistParams : SyncEnded),
-      endSync,
-      { ...toTheEnd, ...saves("sync") }
-    ),
-    ExecuteActivity: Effect.map(
-      Effect.all({
-        direct: Boundary.make("ExecuteActivity", DirectRequest, direct, {
-          ...inTurn,
-          ...works("discover")
-        }),
-        clearing: Boundary.make("ExecuteActivity", ClearRequest, clear, {
-          ...waits,
-          ...works("clear-destination")
-        })
-      }),
-      ({ direct, clearing }) =>
-        (wire: unknown) =>
-          isClear(wire) ? clearing(wire) : direct(wire)
-    ),
-    PostClearActivity: Boundary.make("PostClearActivity", ClearEnded, endClear, {
+    TestConnectionActivity: Boundary.make("TestConnectionActivity", Doors.check, check, {
+      ...inTurn,
+      ...role("works", "check")
+    }),
+    SyncActivity: Boundary.make("SyncActivity", Doors.sync, sync, { ...waits, ...role("works", "sync") }),
+    PostSyncActivity: Boundary.make("PostSyncActivity", Doors.endSync, endSync, {
       ...toTheEnd,
-      ...saves("clear-destination")
+      ...role("saves", "sync")
     }),
-    StopActivity: Boundary.make("StopActivity", StopParams, stop, toTheEnd),
+    ExecuteActivity: Effect.succeed((wire: unknown) =>
+      Doors.isClear(wire) ? executed.clear(wire) : executed.direct(wire)
+    ),
+    PostClearActivity: Boundary.make("PostClearActivity", Doors.endClear, endClear, {
+      ...toTheEnd,
+      ...role("saves", "clear-destination")
+    }),
+    StopActivity: Boundary.make("StopActivity", Doors.plain(StopParams), stop, toTheEnd),
     SendWebhookNotificationActivity: Boundary.make(
       "SendWebhookNotificationActivity",
-      AlertParams,
+      Doors.plain(AlertParams),
       alert,
       toTheEnd
     )

@@ -17,6 +17,7 @@ export interface ActivityError extends Error {
 /** What an activity knows of the run it belongs to. */
 export interface ActivityRun {
   readonly run: RunIdentity
+  readonly activityId: string
   readonly attempt: number
   /** When Temporal first scheduled it, in milliseconds since the epoch; the same in every attempt. */
   readonly scheduledAt: number

@@ -6,7 +6,7 @@ import { Projects } from "../database/Projects.ts"
 import { Webhook } from "../notification/Webhook.ts"
 import { errorLines } from "../olake/ConnectorOutput.ts"
 import type { AlertParams } from "../olake/contract/Current.ts"
-import { ofSync } from "../olake/Workdir.ts"
+import { ofWriter } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import type { ActivityRun } from "./Activity.ts"
 
@@ -16,7 +16,7 @@ const MOST_LINES = 5
 const errorOf = Effect.fnUntraced(function* (failure: string, workflowId: string) {
   const storage = yield* SharedStorage
   const log = yield* storage
-    .connectorLog(ofSync(workflowId))
+    .connectorLog(ofWriter(workflowId))
     .pipe(Effect.orElseSucceed(() => Option.none<string>()))
   const lines = errorLines(
     Option.getOrElse(log, () => ""),

@@ -3,34 +3,27 @@
  * program runs, interrupts it on cancel and drain, and maps its exit. Besides main, the only place that runs effects.
  */
 import { Context as ActivityContext } from "@temporalio/activity"
-import { ApplicationFailure, ApplicationFailureCategory } from "@temporalio/common"
 import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import { identity } from "effect/Function"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type * as Semaphore from "effect/Semaphore"
 import { WorkerConfig } from "../Config.ts"
 import { type Ending, heartbeatOf } from "../status/Run.ts"
+import type { Door } from "../olake/contract/Doors.ts"
 import type { RunEntry, RunRegistry } from "../status/RunRegistry.ts"
 import type { SharedStorage } from "../storage/SharedStorage.ts"
 import { runSpan } from "../Tracing.ts"
 import { type ActivityError, type ActivityRun, InvalidRequest } from "./Activity.ts"
-import type { Role } from "./Tracking.ts"
+import { failureOf, WorkerStopping } from "./TemporalFailure.ts"
 import * as Tracking from "./Tracking.ts"
 import { keepingLog } from "./WorkerLog.ts"
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
-
-/** This worker stops before the activity had its turn. */
-class WorkerStopping extends Schema.TaggedError<WorkerStopping>()("WorkerStopping", {}) {
-  readonly isRetryable = true
-}
 
 /** Said once, when this process begins to stop: waits on Pods detach at once, short work goes on to its end. */
 export class Drain extends Context.Service<
@@ -43,24 +36,16 @@ export class Drain extends Context.Service<
   })
 }
 
-export interface BoundaryOptions {
+export interface BoundaryOptions<I> {
   /** Whether a worker's stop ends the program at once; it must then leave everything for the next attempt. */
   readonly detachesOnDrain: boolean
   /** Of which the program takes one; without, it begins at once. */
   readonly turns?: Semaphore.Semaphore
-  /** The directory in which what the program logs is kept too, by what came and the workflow's id. */
-  readonly logDirectory?: (wire: unknown, workflowId: string) => string | undefined
   /** What it is to its run, for who looks at the runs; nothing where it is none of a run's steps. */
-  readonly role?: Role
+  readonly role?: Tracking.Role<I>
 }
 
 const HEARTBEAT = "5 seconds"
-/** Before another attempt: after a bug, and where this worker stops. */
-const AFTER_DEFECT = "60s"
-const AFTER_DETACHING = "1s"
-/** Temporal keeps 4 KiB of a failure that is retried. */
-const LONGEST_MESSAGE = 1500
-
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
 
 const problemsOf = (error: Schema.SchemaError): ReadonlyArray<string> =>
@@ -71,43 +56,8 @@ const problemsOf = (error: Schema.SchemaError): ReadonlyArray<string> =>
       return field === "" ? message : `${field}: ${message}`
     })
 
-const decode = <I, RD>(schema: Schema.Codec<I, unknown, RD>, wire: unknown) =>
-  Schema.decodeUnknownEffect(schema, { errors: "all", onExcessProperty: "ignore" })(wire).pipe(
-    Effect.mapError((error) => new InvalidRequest({ problems: problemsOf(error) }))
-  )
-
-const shorten = (text: string): string =>
-  text.length <= LONGEST_MESSAGE ? text : `${text.slice(0, LONGEST_MESSAGE)}…`
-
-/** Histories are read by users: our stack says nothing to them. */
-const failure = (options: Parameters<typeof ApplicationFailure.create>[0]): ApplicationFailure =>
-  Object.assign(ApplicationFailure.create(options), { stack: "" })
-
-const toFailure = (error: ActivityError): ApplicationFailure =>
-  failure({
-    type: error.failureType ?? error._tag,
-    message: shorten(error.message),
-    nonRetryable: !error.isRetryable,
-    ...(error.retryDelay === undefined ? {} : { nextRetryDelay: Duration.toMillis(error.retryDelay) })
-  })
-
-/** A bug of ours. Worth another try, in case it was the moment's; the log has the stack. */
-const defectFailure = (cause: Cause.Cause<unknown>): ApplicationFailure => {
-  const text = String(Cause.squash(cause))
-  return failure({
-    type: "Defect",
-    message: shorten(`Internal error: ${text}`),
-    nextRetryDelay: AFTER_DEFECT
-  })
-}
-
-const detached = (): ApplicationFailure =>
-  failure({
-    type: "WorkerShutdown",
-    message: "This worker is stopping; the Pod runs on and another attempt takes it over.",
-    nextRetryDelay: AFTER_DETACHING,
-    category: ApplicationFailureCategory.BENIGN
-  })
+const opened = <I>(door: Door<I>, wire: unknown): Effect.Effect<I, InvalidRequest> =>
+  Effect.mapError(door(wire), (error) => new InvalidRequest({ problems: problemsOf(error) }))
 
 const runOf = (context: ActivityContext, taskQueue: string): ActivityRun => ({
   run: {
@@ -117,6 +67,7 @@ const runOf = (context: ActivityContext, taskQueue: string): ActivityRun => ({
     workflowId: context.info.workflowExecution?.workflowId ?? "",
     runId: context.info.workflowExecution?.runId ?? ""
   },
+  activityId: context.info.activityId,
   attempt: context.info.attempt,
   scheduledAt: context.info.scheduledTimestampMs
 })
@@ -127,26 +78,6 @@ const beat = (context: ActivityContext, entry: RunEntry | undefined) =>
     ? Effect.sync(() => context.heartbeat())
     : Effect.map(entry.current, (run) => context.heartbeat(heartbeatOf(run)))
   ).pipe(Effect.repeat(Schedule.spaced(HEARTBEAT)), Effect.andThen(Effect.never))
-
-/** What Temporal is told when the program has ended without a value. */
-const failureOf = (
-  context: ActivityContext,
-  drain: AbortSignal,
-  cause: Cause.Cause<ActivityError>
-): unknown => {
-  const { cancellationSignal, cancellationDetails } = context
-  // A cancelled activity must say so, whatever else went wrong meanwhile: else the run ends Failed, not Canceled.
-  if (cancellationDetails?.cancelRequested === true) return cancellationSignal.reason
-  const error = Cause.findErrorOption(cause)
-  if (Option.isSome(error)) {
-    return error.value instanceof WorkerStopping ? detached() : toFailure(error.value)
-  }
-  if (Cause.hasInterruptsOnly(cause)) {
-    if (drain.aborted || cancellationDetails?.workerShutdown === true) return detached()
-    if (cancellationSignal.aborted) return cancellationSignal.reason
-  }
-  return defectFailure(cause)
-}
 
 /** Waits for a turn without holding up a cancel, or a stop of this worker. */
 const inTurn = <A, E, R>(
@@ -170,19 +101,14 @@ const inTurn = <A, E, R>(
 /** What the boundary itself needs. */
 type Surroundings = Drain | RunRegistry | SharedStorage | WorkerConfig
 
-/** The request's schema, where several requests share an activity: chosen by what came. */
-export type RequestSchema<I, RD> =
-  | Schema.Codec<I, unknown, RD>
-  | ((wire: unknown) => Schema.Codec<I, unknown, RD>)
-
-export const make = <I, RD, A, E extends ActivityError, R>(
+export const make = <I, A, E extends ActivityError, R>(
   type: string,
-  request: RequestSchema<I, RD>,
+  door: Door<I>,
   program: (request: I, run: ActivityRun) => Effect.Effect<A, E, R>,
-  options: BoundaryOptions
-): Effect.Effect<(wire: unknown) => Promise<A>, never, R | RD | Surroundings> =>
+  options: BoundaryOptions<I>
+): Effect.Effect<(wire: unknown) => Promise<A>, never, R | Surroundings> =>
   Effect.gen(function* () {
-    const services = yield* Effect.context<R | RD | Surroundings>()
+    const services = yield* Effect.context<R | Surroundings>()
     const drain = (yield* Drain).signal
     const { taskQueue } = (yield* WorkerConfig).temporal
     return async (wire: unknown): Promise<A> => {
@@ -191,29 +117,31 @@ export const make = <I, RD, A, E extends ActivityError, R>(
       const signals = options.detachesOnDrain
         ? [context.cancellationSignal, drain]
         : [context.cancellationSignal]
-      const schema = Schema.isSchema(request) ? request : request(wire)
-      const decoded = decode(schema, wire).pipe(Effect.flatMap((known) => program(known, run)))
       const { role, turns } = options
-      const logDirectory = options.logDirectory?.(wire, run.run.workflowId)
-      const atWork = (entry: RunEntry | undefined) => {
+      /** @param request decoded, or why it could not be */
+      const atWork = (request: Effect.Effect<I, InvalidRequest>, entry: RunEntry | undefined) => {
+        const work = Effect.flatMap(request, (known) => program(known, run))
         const noted =
-          entry === undefined ? decoded : Effect.andThen(entry.begins, Tracking.observing(entry)(decoded))
+          entry === undefined ? work : Effect.andThen(entry.begins, Tracking.observing(entry)(work))
         return Effect.raceFirst(
           turns === undefined ? noted : inTurn(turns, drain, noted),
           beat(context, entry)
         )
       }
-      const activity = (
-        role === undefined
-          ? atWork(undefined)
-          : Effect.acquireUseRelease(
-              Tracking.begin(role, wire, run, turns === undefined),
-              atWork,
-              (entry, exit) => entry.ended(...endOf(context, drain, exit))
-            )
-      ).pipe(
-        Effect.onError((cause) => report(type, cause)),
-        logDirectory === undefined ? identity : keepingLog(logDirectory),
+      const reported = Effect.onError((cause: Cause.Cause<ActivityError>) => report(type, cause))
+      const activity = Effect.gen(function* () {
+        const request = yield* Effect.exit(opened(door, wire))
+        if (role === undefined) return yield* reported(atWork(request, undefined))
+        const subject = Exit.isSuccess(request) ? role.subject(request.value) : undefined
+        const begun = Tracking.begin(role, subject, run, turns === undefined)
+        const directory = Tracking.logDirectoryOf(subject, run.run.workflowId)
+        const tracked = Effect.acquireUseRelease(
+          begun,
+          (entry) => atWork(request, entry),
+          (entry, exit) => entry.ended(...endOf(context, drain, exit))
+        )
+        return yield* directory === undefined ? reported(tracked) : keepingLog(directory)(reported(tracked))
+      }).pipe(
         Effect.withSpan(type, {
           parent: runSpan(run.run),
           attributes: { "temporal.workflow_id": run.run.workflowId, "temporal.attempt": run.attempt }

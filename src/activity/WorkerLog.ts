@@ -1,23 +1,13 @@
 /** What the worker logs of a run also stands in the run's directory, `logs/worker.log`, which OLake's UI offers to users. */
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
-import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import { WorkerConfig } from "../Config.ts"
 import * as Logging from "../Logging.ts"
-import { isLongRunning } from "../olake/Job.ts"
-import { ofShortRun, ofSync, problemWithDirectoryName } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 
 /** Most lines that wait for the storage; what is more is lost. */
 const MOST_LINES = 1_000
-
-/** Requests of the second contract have one; the first's UI takes any file in `logs/` for the connector's. */
-export const logDirectoryOf = (wire: unknown, workflowId: string): string | undefined => {
-  if (!Predicate.hasProperty(wire, "command") || !Predicate.isString(wire.command)) return undefined
-  if (isLongRunning(wire.command)) return ofSync(workflowId)
-  return problemWithDirectoryName(workflowId) === undefined ? ofShortRun(workflowId) : undefined
-}
 
 const EVERY = "2 seconds"
 /** Of one write; what it had is tried again. */

@@ -3,9 +3,9 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { WorkerConfig } from "../Config.ts"
-import { WORKFLOW_ID_ANNOTATION } from "../kubernetes/pod/PodSpec.ts"
+import { ownerOf } from "../kubernetes/pod/PodIdentity.ts"
 import { PodWatch } from "../kubernetes/PodWatch.ts"
-import { ofShortRun, ofSync } from "../olake/Workdir.ts"
+import { ofWriter } from "../olake/Workdir.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 import { periodically } from "./Periodically.ts"
 
@@ -20,9 +20,9 @@ export const sweep = Effect.fn("housekeeping.sweep")(function* (keepFor: Duratio
   const watch = yield* PodWatch
   yield* watch.synced
   const active = new Set<string>()
-  for (const { annotations } of yield* watch.live) {
-    const id = annotations[WORKFLOW_ID_ANNOTATION]
-    if (id !== undefined) active.add(ofSync(id)).add(ofShortRun(id))
+  for (const pod of yield* watch.live) {
+    const { workflowId: id } = ownerOf(pod)
+    if (id !== undefined) active.add(ofWriter(id)).add(id)
   }
   const now = yield* Clock.currentTimeMillis
   const { removed, trimmed, failed } = yield* storage.sweep({

@@ -1,6 +1,6 @@
 /**
  * Takes over at once what a worker that died has left. Temporal would wait for the dead worker's heartbeat timeout, 60 to
- * 120 s, before it hands an activity out again. A worker that starts looks for the Pods of open runs, and where nothing
+ * 120 s, before it hands an activity out again. A worker that starts looks for open runs, by their Pods and in Temporal, and where nothing
  * is heard of the worker that waited for one, it fails that attempt in its stead: the next one finds the Pod, as always.
  * The same after Temporal was away: what was answered meanwhile is dropped by the SDK, and nobody works at it any more.
  *
@@ -10,10 +10,12 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { WorkerConfig } from "../Config.ts"
-import { NAMESPACE_ANNOTATION, RUN_ID_ANNOTATION, WORKFLOW_ID_ANNOTATION } from "../kubernetes/pod/PodSpec.ts"
+import { mayBeOwn, type OwnTemporal } from "../kubernetes/pod/Ownership.ts"
+import { ownerOf } from "../kubernetes/pod/PodIdentity.ts"
 import type { PodView } from "../kubernetes/pod/PodView.ts"
 import { PodWatch } from "../kubernetes/PodWatch.ts"
-import { type Attempt, TemporalClient } from "../temporal/TemporalClient.ts"
+import type { Attempt } from "../temporal/RunDescription.ts"
+import { type RunId, TemporalClient } from "../temporal/TemporalClient.ts"
 import { afterEachOutage } from "../temporal/TemporalOutage.ts"
 import { withoutDefects } from "./Periodically.ts"
 
@@ -43,19 +45,18 @@ const AT_A_TIME = 40
 /** These have no heartbeat timeout, so that Temporal hears of them rarely. */
 const SELDOM_HEARD: ReadonlyArray<string> = ["StopActivity", "SendWebhookNotificationActivity"]
 
-interface Run {
-  readonly workflowId: string
-  readonly runId: string
-}
-
-/** The runs that Pods were made for, in this Temporal namespace; the Go worker's Pods do not name theirs. */
-const runsOf = (pods: ReadonlyArray<PodView>, namespace: string): ReadonlyArray<Run> =>
-  pods.flatMap(({ annotations }) => {
-    const workflowId = annotations[WORKFLOW_ID_ANNOTATION]
-    return workflowId === undefined || (annotations[NAMESPACE_ANNOTATION] ?? namespace) !== namespace
+/** The runs that Pods were made for, of this Temporal; the Go worker's Pods do not name theirs. */
+const runsOf = (pods: ReadonlyArray<PodView>, own: OwnTemporal): ReadonlyArray<RunId> =>
+  pods.flatMap((pod) => {
+    const owner = ownerOf(pod)
+    return owner.workflowId === undefined || !mayBeOwn(owner, own)
       ? []
-      : [{ workflowId, runId: annotations[RUN_ID_ANNOTATION] ?? "" }]
+      : [{ workflowId: owner.workflowId, runId: owner.runId ?? "" }]
   })
+
+const distinct = (runs: ReadonlyArray<RunId>): ReadonlyArray<RunId> => [
+  ...new Map(runs.map((run) => [`${run.workflowId} ${run.runId}`, run])).values()
+]
 
 /**
  * Of a worker like this one, which is heard of every few seconds: `name@queue`. The Go worker is heard of less often, and
@@ -77,7 +78,7 @@ export const takeOver = Effect.fnUntraced(function* ({ silence, looking }: Patie
   const heard = new Map<string, { readonly of: number; readonly at: number }>()
 
   /** True once the run's activities are all in good hands. */
-  const look = Effect.fnUntraced(function* ({ workflowId, runId }: Run) {
+  const look = Effect.fnUntraced(function* ({ workflowId, runId }: RunId) {
     const now = yield* Clock.currentTimeMillis
     const attempts = yield* client.attempts(workflowId, runId)
     for (const attempt of attempts.filter((one) => isOfOurs(one, temporal.taskQueue))) {
@@ -96,7 +97,9 @@ export const takeOver = Effect.fnUntraced(function* ({ silence, looking }: Patie
     return attempts.length === 0
   })
 
-  let open = runsOf(yield* watch.live, temporal.namespace)
+  const own = { namespace: temporal.namespace, namespaceId: yield* client.namespaceId }
+  // A run may have lost its Pod while no worker lived.
+  let open = distinct([...runsOf(yield* watch.live, own), ...(yield* client.openWriters)])
   const began = yield* Clock.currentTimeMillis
   while (open.length > 0) {
     const settled = yield* Effect.forEach(

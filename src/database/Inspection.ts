@@ -21,7 +21,7 @@ export const tables: ReadonlyArray<TableUse> = [
     writes: ["state", "active", "updated_at"]
   },
   { entity: "source", reads: ["id", "type", "version", "config"], writes: [] },
-  { entity: "destination", reads: ["id", "dest_type", "config"], writes: [] },
+  { entity: "destination", reads: ["id", "config"], writes: [] },
   {
     entity: "project-settings",
     reads: ["project_id", "webhook_alert_url"],

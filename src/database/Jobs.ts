@@ -9,12 +9,9 @@ import { type DatabaseError, query } from "./Query.ts"
 
 /** A job's row joined with its source and destination; JSON columns as the database's own text. */
 export interface JobRow {
-  readonly name: string
-  readonly projectId: string
   readonly sourceType: string
   readonly sourceVersion: string
   readonly sourceConfig: string
-  readonly destinationType: string
   readonly destinationConfig: string
   readonly streamsConfig: string
   readonly state: string
@@ -61,7 +58,8 @@ export class Jobs extends Context.Service<
     /** The version that the job's row has now; undefined where it is no longer there. */
     readonly versionOf: (jobId: number) => Effect.Effect<string | undefined, DatabaseError>
     /**
-     * Saves JSON text as it is, where nobody has written to the row since it had that version; whether it did.
+     * Saves JSON text as it is, where nobody has written to the row since it had that version; whether the row has that
+     * state now.
      * `activates`: whether the job counts as active from now on, as the first contract has it.
      */
     readonly saveState: (
@@ -83,9 +81,8 @@ export class Jobs extends Context.Service<
         const rows = yield* query(
           `read job ${jobId}`,
           sql<Nullable<JobRow>>`
-            SELECT j.name, j.project_id AS "projectId",
-                   s.type AS "sourceType", s.version AS "sourceVersion", s.config::text AS "sourceConfig",
-                   d.dest_type AS "destinationType", d.config::text AS "destinationConfig",
+            SELECT s.type AS "sourceType", s.version AS "sourceVersion", s.config::text AS "sourceConfig",
+                   d.config::text AS "destinationConfig",
                    j.streams_config::text AS "streamsConfig", coalesce(j.state::text, '') AS state,
                    j.xmin::text AS version
             FROM ${job} j
@@ -128,7 +125,13 @@ export class Jobs extends Context.Service<
             UPDATE ${job} SET state = ${state}::jsonb, active = (active OR ${activates}), updated_at = NOW()
             WHERE id = ${jobId} AND xmin::text = ${version} RETURNING 1`
         )
-        return updated.length > 0
+        if (updated.length > 0) return true
+        // The row has another version: perhaps by this very write, whose answer was lost and which was tried again.
+        const ours = yield* query(
+          `save the state of job ${jobId}`,
+          sql`SELECT 1 FROM ${job} WHERE id = ${jobId} AND state = ${state}::jsonb`
+        )
+        return ours.length > 0
       })
 
       return Jobs.of({ read, summary, versionOf, saveState })
@@ -150,12 +153,9 @@ const complete = (jobId: number, row: Nullable<JobRow>): Effect.Effect<JobRow, I
   if (columns.length > 0) return Effect.fail(new IncompleteJob({ jobId, columns }))
   const text = (value: string | null) => value ?? ""
   return Effect.succeed({
-    name: text(row.name),
-    projectId: text(row.projectId),
     sourceType: text(row.sourceType),
     sourceVersion: text(row.sourceVersion),
     sourceConfig: text(row.sourceConfig),
-    destinationType: text(row.destinationType),
     destinationConfig: text(row.destinationConfig),
     streamsConfig: text(row.streamsConfig),
     state: text(row.state),

@@ -15,6 +15,7 @@ import { TemporalRuntime } from "../temporal/TemporalRuntime.ts"
 import { type Finding, ok, part, problem, warning } from "./Check.ts"
 import { databaseChecks } from "./checks/DatabaseChecks.ts"
 import { kubernetesChecks } from "./checks/KubernetesChecks.ts"
+import { ownerCheck } from "./checks/OwnerCheck.ts"
 import { probeCheck } from "./checks/ProbeCheck.ts"
 import type { Image } from "./checks/SampleJob.ts"
 import { storageChecks } from "./checks/StorageChecks.ts"
@@ -66,7 +67,7 @@ const examineParts = Effect.fnUntraced(function* ({ image, probe }: Options) {
   const found = yield* Effect.all(
     [
       part(
-        temporalChecks(settings.temporal),
+        [...temporalChecks(settings.temporal), ownerCheck(settings)],
         TemporalClient.layer.pipe(Layer.provide(TemporalRuntime.layer))
       ),
       part(databaseChecks(settings), Layer.merge(Database.layer, Decryption.layer)),

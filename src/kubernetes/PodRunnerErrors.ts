@@ -1,28 +1,7 @@
 /** Why a Pod cannot be run now, or at all. */
-import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import type { KubernetesError } from "./api/KubernetesError.ts"
-
-/** The run was cancelled before it had a Pod. */
-export class Cancelled extends Schema.TaggedError<Cancelled>()("Cancelled", { pod: Schema.String }) {
-  override get message(): string {
-    return `Pod ${this.pod} is not made: the run was cancelled.`
-  }
-  readonly isRetryable = false
-}
-
-/** Another open run holds the job's one writer. */
-export class JobBusy extends Schema.TaggedError<JobBusy>()("JobBusy", {
-  pod: Schema.String,
-  jobId: Schema.Int,
-  workflowId: Schema.String
-}) {
-  override get message(): string {
-    return `Job ${this.jobId} is being written by another run (workflow ${this.workflowId}, Pod ${this.pod}); this run waits until that one ends. If no such workflow is open, delete the Pod.`
-  }
-  readonly isRetryable = true
-  readonly retryDelay = Duration.seconds(30)
-}
+import type { PodView } from "./pod/PodView.ts"
 
 /** Something that is not OLake's has the name of our Pod. */
 export class NameConflict extends Schema.TaggedError<NameConflict>()("NameConflict", { pod: Schema.String }) {
@@ -35,13 +14,25 @@ export class NameConflict extends Schema.TaggedError<NameConflict>()("NameConfli
 /** A Pod that should be gone is still there. */
 export class StillTerminating extends Schema.TaggedError<StillTerminating>()("StillTerminating", {
   pod: Schema.String,
-  node: Schema.optionalKey(Schema.String)
+  node: Schema.optionalKey(Schema.String),
+  /** Names of what keeps the object, where its containers have ended. */
+  finalizers: Schema.optionalKey(Schema.Array(Schema.String))
 }) {
   override get message(): string {
+    if (this.finalizers !== undefined && this.finalizers.length > 0) {
+      return `Pod ${this.pod} has ended and was deleted, but finalizers keep it: ${this.finalizers.join(", ")}. The next Pod of its job waits until they are removed.`
+    }
     return `Pod ${this.pod} was asked to stop but is still there${this.node ? ` on node ${this.node}` : ""}. If that node is lost, delete the Node object or force-delete the Pod.`
   }
   readonly isRetryable = true
 }
+
+export const stillTerminating = ({ name, node, finalizers }: PodView): StillTerminating =>
+  new StillTerminating({
+    pod: name,
+    ...(node === undefined ? {} : { node }),
+    ...(finalizers === undefined ? {} : { finalizers })
+  })
 
 /** The API server has refused the Pod for too long: a permission, an account or a quota is missing. */
 export class PodRefused extends Schema.TaggedError<PodRefused>()("PodRefused", {
@@ -55,10 +46,4 @@ export class PodRefused extends Schema.TaggedError<PodRefused>()("PodRefused", {
   readonly isRetryable = false
 }
 
-export type PodRunnerError =
-  | KubernetesError
-  | Cancelled
-  | JobBusy
-  | NameConflict
-  | PodRefused
-  | StillTerminating
+export type PodRunnerError = KubernetesError | NameConflict | PodRefused | StillTerminating

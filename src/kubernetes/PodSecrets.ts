@@ -2,13 +2,16 @@
 import * as Effect from "effect/Effect"
 import type { Job } from "../olake/Job.ts"
 import { KubernetesClient } from "./api/KubernetesClient.ts"
-import { ownSecret, SECRET_ANNOTATION } from "./pod/PodSpec.ts"
-import type { PodView } from "./pod/PodView.ts"
+import { ownerOf } from "./pod/PodIdentity.ts"
+import { ownSecret } from "./pod/PodSpec.ts"
+import { hasStarted, type PodView } from "./pod/PodView.ts"
 
-/** Whether the Pod's container waits for a Secret of its own. */
-export const needsOne = (pod: PodView): boolean => pod.annotations[SECRET_ANNOTATION] !== undefined
+/** Whether the Pod waits for a Secret of its own that its maker may not have made: it may have ended in between. */
+export const lacksSecret = (pod: PodView): boolean =>
+  !hasStarted(pod) && ownerOf(pod).secretName !== undefined
 
-export const make = (kubernetes: KubernetesClient["Service"]) => {
+export const make = Effect.gen(function* () {
+  const kubernetes = yield* KubernetesClient
   /** Only an answer is remembered, and only until a Secret is refused. */
   let allowed: boolean | undefined
   const mayCreate = Effect.suspend(() =>
@@ -25,9 +28,13 @@ export const make = (kubernetes: KubernetesClient["Service"]) => {
    * fails by itself with the kubelet's words (CreateContainerConfigError).
    */
   const give = (job: Job, pod: PodView) => {
-    const name = pod.annotations[SECRET_ANNOTATION]
+    const { secretName: name } = ownerOf(pod)
     if (name === undefined) return Effect.void
     return kubernetes.createSecret(ownSecret(job, name, pod, kubernetes.namespace)).pipe(
+      Effect.catchIf(
+        (error) => error.alreadyExists,
+        () => Effect.void
+      ),
       Effect.catchIf(
         (error) => !error.isTransient,
         (error) => {
@@ -39,7 +46,4 @@ export const make = (kubernetes: KubernetesClient["Service"]) => {
   }
 
   return { mayCreate, give }
-}
-
-/** The same, of the client that is provided. */
-export const secrets = Effect.map(KubernetesClient, make)
+})

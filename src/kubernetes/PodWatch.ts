@@ -13,14 +13,12 @@ import { capped } from "../Schedules.ts"
 import { KubernetesClient } from "./api/KubernetesClient.ts"
 import * as ListWatch from "./api/ListWatch.ts"
 import type { WatchFrame } from "./api/ApiLists.ts"
+import { SELECTOR } from "./pod/PodIdentity.ts"
 import { fromPod, type PodJson, type PodView } from "./pod/PodView.ts"
 import * as PodWatchMetrics from "./PodWatchMetrics.ts"
 import { after, isGoneWith, type Observation, wasMissed } from "./PodNews.ts"
 
 export type { Observation } from "./PodNews.ts"
-
-/** Pods of this worker and of the Go worker before it. */
-const SELECTOR = "app.kubernetes.io/managed-by=olake-workers"
 
 interface Entry {
   observation: Observation

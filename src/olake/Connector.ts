@@ -1,8 +1,8 @@
 /** OLake's connector command line: arguments and config files of an operation. Pure. */
 import * as Redacted from "effect/Redacted"
-import type { DiscoverParams, TestParams } from "./contract/Legacy.ts"
+import type { CheckRequest, DiscoverRequest } from "./contract/Request.ts"
 import type { JobFile } from "./Job.ts"
-import { MOUNT_PATH, RUN_FILE, STATE_FILE, STREAMS_FILE } from "./Workdir.ts"
+import { MOUNT_PATH, STATE_FILE, STREAMS_FILE } from "./Workdir.ts"
 
 /** The variable that carries the encryption key into the container; Kubernetes expands `$(NAME)` in arguments. */
 export const SECRET_KEY_VARIABLE = "OLAKE_SECRET_KEY"
@@ -47,8 +47,11 @@ export const liftSecretKey = (
   return { args: lifted, secretKey }
 }
 
-export const discover = (params: DiscoverParams, key: Redacted.Redacted | undefined): CommandLine => {
-  const known = params.StreamsConfig !== ""
+export const discover = (
+  { config, streams }: Pick<DiscoverRequest, "config" | "streams">,
+  key: Redacted.Redacted | undefined
+): CommandLine => {
+  const known = streams !== ""
   return {
     args: [
       "discover",
@@ -58,25 +61,24 @@ export const discover = (params: DiscoverParams, key: Redacted.Redacted | undefi
       ...withKey(key)
     ],
     secretKey: key,
-    files: [
-      { name: "config.json", content: params.Config },
-      ...(known ? [{ name: STREAMS_FILE, content: params.StreamsConfig }] : [])
-    ]
+    files: [configFile("config.json", config), ...(known ? [{ name: STREAMS_FILE, content: streams }] : [])]
   }
 }
 
-export const check = (params: TestParams, key: Redacted.Redacted | undefined): CommandLine => ({
-  args: ["check", `--${params.Flag}`, inMount("config.json"), ...withKey(key)],
+export const check = (
+  { config, flag }: Pick<CheckRequest, "config" | "flag">,
+  key: Redacted.Redacted | undefined
+): CommandLine => ({
+  args: ["check", `--${flag}`, inMount("config.json"), ...withKey(key)],
   secretKey: key,
-  files: [{ name: "config.json", content: params.Config }]
+  files: [configFile("config.json", config)]
 })
 
-/** What a sync needs from the job's row; JSON texts exactly as the database holds them. */
+/** What a sync needs from the job's row besides its state; JSON texts. */
 export interface SyncConfigs {
   readonly source: string
   readonly destination: string
   readonly streams: string
-  readonly state: string
 }
 
 /** OLake's UI writes "" or null for a job that has never run. */
@@ -86,16 +88,8 @@ export const initialState = (state: string): string =>
 /** Nothing to go on from. */
 export const isEmptyState = (state: string): boolean => initialState(state).replace(/\s/g, "") === "{}"
 
-const runFile = ({ jobId, workflowId, rowVersion }: Omit<RunOfJob, "args" | "configs">): JobFile => ({
-  name: RUN_FILE,
-  content: JSON.stringify({ jobId, workflowId, rowVersion })
-})
-
 /** @param key for the connector, which decrypts by itself */
-export const sync = (
-  { configs, ...run }: Omit<RunOfJob, "args">,
-  key: Redacted.Redacted | undefined
-): CommandLine => ({
+export const sync = (configs: SyncConfigs, key: Redacted.Redacted | undefined): CommandLine => ({
   args: [
     "sync",
     "--config",
@@ -110,18 +104,24 @@ export const sync = (
   ],
   secretKey: key,
   files: [
-    runFile(run),
-    { name: "config.json", content: configs.source },
-    { name: STREAMS_FILE, content: configs.streams },
-    { name: "writer.json", content: configs.destination },
-    { name: STATE_FILE, content: initialState(configs.state), keepExisting: true }
+    configFile("config.json", configs.source),
+    configFile(STREAMS_FILE, configs.streams),
+    configFile("writer.json", configs.destination)
   ]
 })
 
-/** Files of the second contract with credentials in clear text: gone when their run is. */
-export const PRIVATE_FILES: ReadonlyArray<string> = ["source.json", "destination.json"]
+/** Files of a writer that may hold credentials in clear text: gone when their run is. */
+const PRIVATE_FILES: ReadonlyArray<string> = ["config.json", "destination.json", "source.json", "writer.json"]
 
-const configFile = (name: string, content: string): JobFile => ({
+/**
+ * Whether the file may hold a run's credentials: a config, or a draft of one that was never put into its place.
+ * @param name a file's name in the directory of a writer
+ */
+export const holdsCredentials = (name: string): boolean =>
+  PRIVATE_FILES.some((file) => name === file || (name.startsWith(`${file}.`) && name.endsWith(".tmp")))
+
+/** A file of a request; private where it may hold credentials. */
+export const configFile = (name: string, content: string): JobFile => ({
   name,
   content,
   isPrivate: PRIVATE_FILES.includes(name)
@@ -156,44 +156,31 @@ const without = (args: ReadonlyArray<string>, flag: string): ReadonlyArray<strin
   return at < 0 ? args.filter((arg) => !arg.startsWith(`${flag}=`)) : args.toSpliced(at, 2)
 }
 
-interface RunOfJob {
-  readonly args: ReadonlyArray<string>
-  readonly jobId: number
-  readonly workflowId: string
-  /** The job's row that the state is of. */
-  readonly rowVersion?: string
-  /** Decrypted. */
-  readonly configs: SyncConfigs
-}
-
 /**
  * A sync of the second contract. Without `--state` a connector begins anew in its latest format; an empty one it takes for an
  * old format's.
- * @param hasState whether a connector of this run has left a state already
+ * @param hasState whether the connector begins with a state
  */
 export const requestedSync = (
-  { args, configs, ...run }: RunOfJob,
+  args: ReadonlyArray<string>,
+  configs: SyncConfigs,
   userId: string | undefined,
   hasState: boolean
 ): CommandLine => ({
-  ...liftSecretKey(hasState || !isEmptyState(configs.state) ? args : without(args, "--state")),
+  ...liftSecretKey(hasState ? args : without(args, "--state")),
   files: [
-    runFile(run),
     configFile("source.json", configs.source),
     configFile("destination.json", configs.destination),
     configFile(STREAMS_FILE, configs.streams),
-    { name: STATE_FILE, content: initialState(configs.state), keepExisting: true },
     ...(userId === undefined ? [] : [{ name: "user_id.txt", content: userId }])
   ]
 })
 
 /** A clear-destination. */
-export const requestedClear = ({ args, configs, ...run }: RunOfJob): CommandLine => ({
+export const requestedClear = (
+  args: ReadonlyArray<string>,
+  configs: Pick<SyncConfigs, "destination" | "streams">
+): CommandLine => ({
   ...liftSecretKey(args),
-  files: [
-    runFile(run),
-    configFile("destination.json", configs.destination),
-    configFile(STREAMS_FILE, configs.streams),
-    { name: STATE_FILE, content: initialState(configs.state), keepExisting: true }
-  ]
+  files: [configFile("destination.json", configs.destination), configFile(STREAMS_FILE, configs.streams)]
 })

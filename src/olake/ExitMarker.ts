@@ -27,6 +27,13 @@ export const parseExitMarker = (text: string): ExitMarker | undefined => Option.
 /** Whether the connector did all its work by itself. */
 export const hasFinished = ({ exitCode, stopped }: ExitMarker): boolean => exitCode === 0 && !stopped
 
+/** From there on a shell means a signal. */
+const FIRST_SIGNAL = 128
+
+/** Whether the connector came to its own end, good or bad, before anybody told it to stop or killed it. */
+export const hasEndedByItself = ({ exitCode, stopped }: ExitMarker): boolean =>
+  !stopped && exitCode < FIRST_SIGNAL
+
 const FILE = `${MOUNT_PATH}/${EXIT_FILE}`
 
 /**

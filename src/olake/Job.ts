@@ -46,8 +46,6 @@ export interface RunIdentity {
 export interface JobFile {
   readonly name: string
   readonly content: string
-  /** A file that the connector itself rewrites: an existing one is never replaced. */
-  readonly keepExisting?: boolean
   /** Holds credentials in clear text: nobody but the worker and the connector may read it. */
   readonly isPrivate?: boolean
 }
@@ -66,13 +64,11 @@ export interface Job {
   /** Zero where a request belongs to no job. */
   readonly jobId: number
   readonly run: RunIdentity
+  /** The Temporal namespace's own id, for the Pod to carry; empty where Temporal does not tell it. */
+  readonly temporalNamespaceId: string
   /** How long the connector may run. */
   readonly timeout: Duration.Duration
-  /** One for the first; a later one may find what another worker has made. */
-  readonly attempt: number
 }
 
 /** What tells whose Pod one is. */
 export type JobIdentity = Pick<Job, "operation" | "jobId" | "run">
-
-export const isLongRunning = (operation: string): boolean => isWriter(operation)

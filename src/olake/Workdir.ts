@@ -11,15 +11,20 @@ export const STATE_FILE = "state.json"
 export const STREAMS_FILE = "streams.json"
 /** Rewritten by the connector while a sync runs. */
 export const STATS_FILE = "stats.json"
-/** The worker's own note in the directory of a writer: which job it belongs to. */
+/** The worker's own note in the directory of a writer; see RunNote.ts. */
 export const RUN_FILE = ".olake-run.json"
+/** Of workers before 0.2: the SHA-256 of the state that the worker itself had put there. */
+export const OLD_STATE_MARK = `.${STATE_FILE}.written`
 /** How a writer's connector ended; see ExitMarker.ts. */
 export const EXIT_FILE = ".olake-exit.json"
 
 export const sha256 = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex")
 
+/** Whether a directory of the shared storage is a writer's. */
+export const isWriterDirectory = (name: string): boolean => /^[0-9a-f]{64}$/.test(name)
+
 /** Directories of the shared storage that belong to no discover or test. */
-const isReserved = (name: string): boolean => name === "telemetry" || /^[0-9a-f]{64}$/.test(name)
+const isReserved = (name: string): boolean => name === "telemetry" || isWriterDirectory(name)
 
 /** Why a workflow id cannot name a directory, or undefined when it can. */
 export const problemWithDirectoryName = (id: string): string | undefined => {
@@ -44,8 +49,5 @@ export function of(operation: Operation, workflowId: string): string | undefined
   return problemWithDirectoryName(workflowId) === undefined ? workflowId : undefined
 }
 
-/** Discover, check, spec: OLake's UI looks for the id as it is. Only for ids without a problem, see above. */
-export const ofShortRun = (workflowId: string): string => workflowId
-
 /** Sync and clear-destination: OLake's UI looks for the SHA-256 of the id. */
-export const ofSync = (workflowId: string): string => sha256(workflowId)
+export const ofWriter = (workflowId: string): string => of("sync", workflowId)

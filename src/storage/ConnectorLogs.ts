@@ -4,7 +4,8 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as path from "node:path"
-import { type Files, noneIfMissing } from "./Files.ts"
+import type { Files } from "./Files.ts"
+import { noneIfMissing } from "./StorageError.ts"
 
 /** Of a log no more than its end is read, in bytes. */
 const LOG_TAIL = 256 * 1024

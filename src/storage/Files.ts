@@ -11,8 +11,9 @@ import { WorkerConfig } from "../Config.ts"
 import { callSeconds, timed } from "../Metrics.ts"
 import { bounded } from "../Schedules.ts"
 import { InvalidFile } from "./JsonFile.ts"
-import { reasonOf, StorageError } from "./StorageError.ts"
+import { noneIfMissing, reasonOf, StorageError } from "./StorageError.ts"
 import { inTurns } from "./Turns.ts"
+import * as Writes from "./Writes.ts"
 
 const seconds = callSeconds(
   "storage_operation_seconds",
@@ -20,9 +21,6 @@ const seconds = callSeconds(
 )
 
 const LIMIT = "30 seconds"
-
-/** Read by the UI and by connectors of any user. */
-export const OPEN_MODE = 0o644
 
 /** A small file that somebody else rewrites all the time: perhaps half written. */
 export interface Glance {
@@ -52,20 +50,12 @@ export const make = Effect.gen(function* () {
       timed(seconds, { operation }, ({ reason }) => reason)
     )
 
-  /** Another process sees the old file or the new one, never a part; and a private one is so from its first byte. */
-  const writeWhole = (target: string, content: string, mode = OPEN_MODE) => {
-    const draft = `${target}.${kubernetes.podName}.tmp`
-    return attempt(
-      "write",
-      target,
-      Effect.gen(function* () {
-        yield* fs.remove(draft, { force: true })
-        yield* fs.writeFileString(draft, content, { mode })
-        yield* fs.chmod(draft, mode)
-        yield* fs.rename(draft, target)
-      })
-    )
-  }
+  const { writeWhole, replace, restoreTaken } = Writes.make({
+    fs,
+    inside,
+    attempt,
+    worker: kubernetes.podName
+  })
 
   /** Not recursive: without its mount the root is missing, and must not be made on the local disk. */
   const makeDirectory = (folder: string) =>
@@ -121,17 +111,20 @@ export const make = Effect.gen(function* () {
     (effect) => Effect.map(noneIfMissing(effect), Option.flatten)
   )
 
-  return { fs, root, inside, attempt, writeWhole, makeDirectory, realPathInside, plainFile, read, glance }
+  return {
+    fs,
+    root,
+    inside,
+    attempt,
+    writeWhole,
+    replace,
+    restoreTaken,
+    makeDirectory,
+    realPathInside,
+    plainFile,
+    read,
+    glance
+  }
 })
 
 export type Files = Effect.Success<typeof make>
-
-export const noneIfMissing = <A, E, R>(
-  reading: Effect.Effect<A, E | StorageError, R>
-): Effect.Effect<Option.Option<A>, E | StorageError, R> =>
-  Effect.map(reading, Option.some).pipe(
-    Effect.catchIf(
-      (error) => error instanceof StorageError && error.reason === "NotFound",
-      () => Effect.succeed(Option.none<A>())
-    )
-  )

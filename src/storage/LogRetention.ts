@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as path from "node:path"
-import { RUN_FILE, STATE_FILE, STREAMS_FILE } from "../olake/Workdir.ts"
+import { isWriterDirectory, OLD_STATE_MARK, RUN_FILE, STATE_FILE, STREAMS_FILE } from "../olake/Workdir.ts"
 import type { Files } from "./Files.ts"
 import { parseObject } from "./JsonFile.ts"
 import type { StorageError } from "./StorageError.ts"
@@ -29,12 +29,12 @@ export interface Swept {
   readonly failed: ReadonlyArray<{ readonly directory: string; readonly reason: string }>
 }
 
-const WRITER = /^[0-9a-f]{64}$/
 /** Of direct requests, by either contract's UI; and what it leaves for a clear-destination. */
 const DIRECT =
   /^(?:(?:discover-catalog|test-connection|fetch-spec)-[a-z0-9-]+|difference-[\w-]+-\d+-\d+|sync-[\w-]+-\d+-\d+)$/
 
-const KEPT: ReadonlyArray<string> = [STATE_FILE, STREAMS_FILE, RUN_FILE]
+/** With the marks of older versions, which tell the worker's own state from a connector's. */
+const KEPT: ReadonlyArray<string> = [STATE_FILE, STREAMS_FILE, RUN_FILE, OLD_STATE_MARK]
 
 interface Run {
   readonly name: string
@@ -98,10 +98,10 @@ export const make = ({ fs, root, inside, attempt, read }: Files) => {
     )
 
   const runOf = Effect.fnUntraced(function* (name: string) {
-    if (!WRITER.test(name) && !DIRECT.test(name)) return undefined
+    if (!isWriterDirectory(name) && !DIRECT.test(name)) return undefined
     const newest = yield* writtenAt(name)
     if (newest === undefined) return undefined
-    const job = WRITER.test(name) ? yield* jobOf(name) : undefined
+    const job = isWriterDirectory(name) ? yield* jobOf(name) : undefined
     return { name, newest, job } satisfies Run
   })
 

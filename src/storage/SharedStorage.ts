@@ -2,36 +2,50 @@
  * The volume that the worker, OLake's UI and the connectors share. Files appear whole or not at all, nothing
  * leaves a run's directory, and every call is bounded, so that a hung mount is an error and not a hang.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Semaphore from "effect/Semaphore"
-import { statfs } from "node:fs/promises"
 import * as path from "node:path"
 import { WorkerConfig } from "../Config.ts"
 import type { JobFile } from "../olake/Job.ts"
-import { sha256 } from "../olake/Workdir.ts"
+import { isWriterDirectory } from "../olake/Workdir.ts"
 import * as ConnectorLogs from "./ConnectorLogs.ts"
 import * as Files from "./Files.ts"
 import { type InvalidFile, type JsonFile, parseObject } from "./JsonFile.ts"
 import * as LogRetention from "./LogRetention.ts"
-import type { StorageError } from "./StorageError.ts"
+import { tryWrite, writability } from "./Probe.ts"
+import { noneIfMissing, type StorageError } from "./StorageError.ts"
+import { OPEN_MODE } from "./Writes.ts"
 
-const PROBE_LIMIT = "2 seconds"
-/** How long one probe's answer is good for, in milliseconds. */
-const PROBE_AGE = 5_000
 const PRIVATE_MODE = 0o600
 
 export class SharedStorage extends Context.Service<
   SharedStorage,
   {
+    /** Makes the run's directory where it is not there. */
+    readonly makeDirectory: (directory: string) => Effect.Effect<void, StorageError>
     /** Makes the run's directory and writes its files. */
     readonly prepare: (directory: string, files: ReadonlyArray<JobFile>) => Effect.Effect<void, StorageError>
     /** Replaces a file of a run, whose directory is there. */
     readonly write: (directory: string, file: string, content: string) => Effect.Effect<void, StorageError>
+    /**
+     * Writes a file of a run where it still holds what was read of it; whether it did. Two that write at once do not
+     * overwrite each other: one of them hears of it.
+     * @param was what was read; undefined where the file was not there
+     */
+    readonly replace: (
+      directory: string,
+      file: string,
+      content: string,
+      was: string | undefined
+    ) => Effect.Effect<boolean, StorageError>
+    /** Puts a file back that a worker was replacing when it was killed; whether there was one. */
+    readonly restoreTaken: (directory: string, file: string) => Effect.Effect<boolean, StorageError>
+    /** The directories of writers' runs. */
+    readonly writers: Effect.Effect<ReadonlyArray<string>, StorageError>
+    /** Names of what is in the run's directory; nothing where it is not there. */
+    readonly list: (directory: string) => Effect.Effect<ReadonlyArray<string>, StorageError>
     /** None where the file is not there. */
     readonly read: (
       directory: string,
@@ -42,12 +56,10 @@ export class SharedStorage extends Context.Service<
       directory: string,
       file: string
     ) => Effect.Effect<Option.Option<JsonFile>, StorageError | InvalidFile>
-    /** Files that are not there are none to remove. */
+    /** Whatever they are, with all that is in them; files that are not there are none to remove. */
     readonly remove: (directory: string, files: ReadonlyArray<string>) => Effect.Effect<void, StorageError>
     /** With all that is in it; nothing where it is not there. */
     readonly removeDirectory: (directory: string) => Effect.Effect<void, StorageError>
-    /** Whether the file is there, valid, and the connector's own: not what `prepare` has put there. */
-    readonly isConnectors: (directory: string, file: string) => Effect.Effect<boolean, StorageError>
     readonly hasDirectory: (directory: string) => Effect.Effect<boolean, StorageError>
     /** Whether anybody has put anything there: a missing or empty root may be a mount that is away. */
     readonly isInUse: Effect.Effect<boolean, StorageError>
@@ -85,21 +97,15 @@ export class SharedStorage extends Context.Service<
       const { kubernetes, jobs } = yield* WorkerConfig
       const files = yield* Files.make
       const { fs, root, inside, attempt, writeWhole, makeDirectory } = files
-      const privateMode = isReadByConnector(jobs.podSecurityContext) ? PRIVATE_MODE : Files.OPEN_MODE
+      const privateMode = isReadByConnector(jobs.podSecurityContext) ? PRIVATE_MODE : OPEN_MODE
 
       const prepare = Effect.fn("SharedStorage.prepare")(function* (
         directory: string,
         jobFiles: ReadonlyArray<JobFile>
       ) {
         yield* makeDirectory(inside(directory))
-        for (const file of jobFiles) {
-          const target = inside(directory, file.name)
-          const isKept = file.keepExisting === true
-          if (isKept && (yield* isConnectors(directory, file.name))) continue
-          // The mark first: without it what follows would count as the connector's own.
-          if (isKept) yield* writeWhole(markOf(target), sha256(file.content))
-          yield* writeWhole(target, file.content, file.isPrivate === true ? privateMode : Files.OPEN_MODE)
-        }
+        for (const { name, content, isPrivate = false } of jobFiles)
+          yield* writeWhole(inside(directory, name), content, isPrivate ? privateMode : OPEN_MODE)
       })
 
       const readJson = (directory: string, file: string) =>
@@ -109,25 +115,25 @@ export class SharedStorage extends Context.Service<
           return Option.some(yield* parseObject(inside(directory, file), found.value))
         }).pipe(Effect.withSpan("SharedStorage.readJson"))
 
-      const isConnectors = (directory: string, file: string) =>
-        Effect.gen(function* () {
-          const found = yield* readJson(directory, file).pipe(
-            Effect.catchTag("InvalidFile", () => Effect.succeed(Option.none<JsonFile>()))
-          )
-          if (Option.isNone(found)) return false
-          const written = yield* files
-            .read(directory, markOf(file))
-            .pipe(Effect.catchTag("InvalidFile", () => Effect.succeed(Option.none<string>())))
-          return Option.getOrUndefined(written) !== sha256(found.value.text)
-        })
-
       const hasDirectory = (directory: string) => {
         const folder = inside(directory)
         return attempt("look for", folder, fs.exists(folder))
       }
 
+      const list = (directory: string) => {
+        const folder = inside(directory)
+        return attempt("list", folder, fs.readDirectory(folder)).pipe(
+          noneIfMissing,
+          Effect.map(Option.getOrElse((): Array<string> => []))
+        )
+      }
+
+      const writers = Effect.map(attempt("list", root, fs.readDirectory(root)), (names) =>
+        names.filter(isWriterDirectory)
+      )
+
       const isInUse = attempt("list", root, fs.readDirectory(root)).pipe(
-        Files.noneIfMissing,
+        noneIfMissing,
         Effect.map((names) => Option.getOrElse(names, () => []).some((name) => !name.startsWith(".olake-")))
       )
 
@@ -136,7 +142,7 @@ export class SharedStorage extends Context.Service<
           names,
           (name) => {
             const target = inside(directory, name)
-            return attempt("remove", target, fs.remove(target, { force: true }))
+            return attempt("remove", target, fs.remove(target, { force: true, recursive: true }))
           },
           { discard: true }
         )
@@ -152,74 +158,35 @@ export class SharedStorage extends Context.Service<
         const target = path.join(logs, "worker.log")
         // A connector may have put links there, into other runs.
         yield* files.realPathInside(directory, logs)
-        yield* files.plainFile(directory, target).pipe(Files.noneIfMissing)
-        yield* attempt(
-          "write",
-          target,
-          fs.writeFileString(target, lines, { flag: "a", mode: Files.OPEN_MODE })
-        )
-      })
-
-      // One probe at a time, and a hung one is not repeated: each would hold one of libuv's few threads.
-      const oneProbe = yield* Semaphore.make(1)
-      let probed = { at: Number.NEGATIVE_INFINITY, ok: false }
-      const isWritable = Effect.gen(function* () {
-        const now = yield* Clock.currentTimeMillis
-        if (now - probed.at < PROBE_AGE) return probed.ok
-        const target = inside(`.olake-worker-${kubernetes.podName}`)
-        const write = fs
-          .writeFileString(target, "ok")
-          .pipe(Effect.andThen(fs.remove(target, { force: true })))
-        const fiber = yield* Effect.forkDetach(
-          oneProbe
-            .withPermitsIfAvailable(1)(Effect.isSuccess(write))
-            .pipe(
-              Effect.flatMap((ran) =>
-                Effect.map(Clock.currentTimeMillis, (at) => {
-                  if (Option.isSome(ran)) probed = { at, ok: ran.value }
-                  return Option.getOrElse(ran, () => false)
-                })
-              )
-            )
-        )
-        return Option.getOrElse(yield* Effect.timeoutOption(Fiber.join(fiber), PROBE_LIMIT), () => false)
+        yield* files.plainFile(directory, target).pipe(noneIfMissing)
+        yield* attempt("write", target, fs.writeFileString(target, lines, { flag: "a", mode: OPEN_MODE }))
       })
 
       return SharedStorage.of({
+        makeDirectory: (directory) => makeDirectory(inside(directory)),
         prepare,
+        replace: files.replace,
+        restoreTaken: files.restoreTaken,
+        list,
+        writers,
         write: (directory, file, content) => writeWhole(inside(directory, file), content),
         read: files.read,
         glance: files.glance,
         readJson,
         remove,
         removeDirectory,
-        isConnectors,
         hasDirectory,
         isInUse,
         connectorLog: ConnectorLogs.make(files),
         appendWorkerLog,
         sweep: LogRetention.make(files),
         tryWrite: tryWrite(files, `.olake-doctor-${kubernetes.podName}`),
-        isWritable
+        isWritable: yield* writability(files, `.olake-worker-${kubernetes.podName}`)
       })
     })
   )
 }
 
-/** The root itself first: without its mount, the reason is that it is missing. */
-const tryWrite = ({ root, inside, attempt, writeWhole, fs }: Files.Files, name: string) =>
-  Effect.gen(function* () {
-    const target = inside(name)
-    yield* attempt("look at", root, fs.readDirectory(root))
-    yield* writeWhole(target, "ok")
-    yield* attempt("remove", target, fs.remove(target, { force: true }))
-    return yield* Effect.promise(() => statfs(root)).pipe(Effect.map(({ bavail, bsize }) => bavail * bsize))
-  })
-
 /** Whether the connector may read what only the worker's user and root may: it runs as root, or as that user. */
 const isReadByConnector = ({ runAsUser, runAsNonRoot }: Readonly<Record<string, unknown>> = {}): boolean =>
   runAsUser === undefined ? runAsNonRoot !== true : runAsUser === 0 || runAsUser === process.getuid?.()
-
-/** Beside a file that the connector rewrites: the hash of what the worker wrote. */
-const markOf = (target: string): string =>
-  path.join(path.dirname(target), `.${path.basename(target)}.written`)

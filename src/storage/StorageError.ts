@@ -1,4 +1,6 @@
 /** Why the shared storage could not be used, classified once, where the operating system's answer enters. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -41,3 +43,14 @@ export const reasonOf = ({
     detail: cause instanceof Error ? cause.message : message
   }
 }
+
+/** None for what is not there. */
+export const noneIfMissing = <A, E, R>(
+  reading: Effect.Effect<A, E | StorageError, R>
+): Effect.Effect<Option.Option<A>, E | StorageError, R> =>
+  Effect.map(reading, Option.some).pipe(
+    Effect.catchIf(
+      (error) => error instanceof StorageError && error.reason === "NotFound",
+      () => Effect.succeed(Option.none<A>())
+    )
+  )

@@ -36,6 +36,7 @@ export const inTurns = Effect.fnUntraced(function* (fs: FileSystem.FileSystem) {
     ...fs,
     chmod: each(fs.chmod),
     exists: each(fs.exists),
+    link: each(fs.link),
     makeDirectory: each(fs.makeDirectory),
     open: each(fs.open),
     readDirectory: each(fs.readDirectory),

@@ -1,48 +1,34 @@
 /** The one connection to Temporal's frontend, made when it can be had and kept for the process's life. */
 import { ActivityNotFoundError, Client, WorkflowNotFoundError } from "@temporalio/client"
 import { ApplicationFailure } from "@temporalio/common"
-import { optionalTsToMs } from "@temporalio/common/lib/time.js"
 import { NativeConnection } from "@temporalio/worker"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { WorkerConfig } from "../Config.ts"
+import { bounded, capped } from "../Schedules.ts"
+import {
+  type Attempt,
+  type AttemptIdentity,
+  attemptsOf,
+  type RunState,
+  type Standing,
+  standingOf,
+  stateOf
+} from "./RunDescription.ts"
 import { TemporalRuntime } from "./TemporalRuntime.ts"
 import { type TemporalUnavailable, textOf, unavailable } from "./TemporalUnavailable.ts"
 import { connectionOptions } from "./Tls.ts"
 
 /** 0.25 s doubling to 5 s, for as long as it takes. */
-const untilThere = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("5 seconds")])
+const untilThere = capped("250 millis", "5 seconds")
 
 const CONNECT_LIMIT = "10 seconds"
 const CALL_LIMIT = "5 seconds"
 /** Of the look that readiness asks for. */
 const ANSWER_LIMIT = "2 seconds"
-
-/** temporal.api.enums.v1.PendingActivityState */
-const SCHEDULED = 1
-const CANCEL_REQUESTED = 3
-
-/** An attempt of an activity that a worker has taken. Times in milliseconds since the epoch; zero for never. */
-export interface Attempt {
-  readonly activityId: string
-  readonly type: string
-  /** Whether the activity may not be tried again. */
-  readonly isLast: boolean
-  /** The worker's, as it names itself. */
-  readonly identity: string
-  readonly startedAt: number
-  readonly heardAt: number
-}
-
-/** `unknown` where Temporal has no such run: long over, or another Temporal's. */
-export type RunState =
-  | { readonly state: "open" | "unknown" }
-  /** In milliseconds since the epoch. */
-  | { readonly state: "closed"; readonly closedAt: number }
 
 const workerLost = (): ApplicationFailure =>
   ApplicationFailure.create({
@@ -51,7 +37,14 @@ const workerLost = (): ApplicationFailure =>
     nextRetryDelay: 50
   })
 
-const millisOf = (time: Parameters<typeof optionalTsToMs>[0]): number => optionalTsToMs(time) ?? 0
+/** A run of a workflow. */
+export interface RunId {
+  readonly workflowId: string
+  readonly runId: string
+}
+
+/** Most open runs that are listed. */
+const MOST_LISTED = 10_000
 
 export class TemporalClient extends Context.Service<
   TemporalClient,
@@ -66,21 +59,28 @@ export class TemporalClient extends Context.Service<
     readonly ask: <A>(call: (connection: NativeConnection) => Promise<A>) => Effect.Effect<A, unknown>
     /** The same with the client. */
     readonly call: <A>(run: (client: Client) => Promise<A>) => Effect.Effect<A, unknown>
-    /** Whether that run still goes on; without a run id, the workflow's latest. */
+    /** Whether that run still goes on; without a run id, the workflow's latest. One that is not known has the namespace's id asked anew. */
     readonly lookAt: (workflowId: string, runId: string) => Effect.Effect<RunState, TemporalUnavailable>
     /** Attempts of the run's activities that some worker has taken; none where there is no such run. */
     readonly attempts: (
       workflowId: string,
       runId: string
     ) => Effect.Effect<ReadonlyArray<Attempt>, TemporalUnavailable>
+    /**
+     * Runs of syncs and clear-destinations on this worker's queue that are open, as far as Temporal's visibility knows: a run
+     * of the last second may be missing. None where it cannot be asked.
+     */
+    readonly openWriters: Effect.Effect<ReadonlyArray<RunId>>
     /** Fails such an attempt in its worker's stead, so that the activity is handed out again at once. */
     readonly failAttempt: (
       workflowId: string,
       runId: string,
       activityId: string
     ) => Effect.Effect<void, TemporalUnavailable>
-    /** Whether one of the run's activities has been asked to end. */
-    readonly isCancelled: (workflowId: string, runId: string) => Effect.Effect<boolean, TemporalUnavailable>
+    /** Whether that attempt is the one that Temporal waits for. */
+    readonly standing: (attempt: AttemptIdentity) => Effect.Effect<Standing, TemporalUnavailable>
+    /** The namespace's own id, which no other Temporal has; empty where Temporal does not tell it. Remembered until a run is not known. */
+    readonly namespaceId: Effect.Effect<string>
   }
 >()("olake-worker/temporal/TemporalClient") {
   static readonly layer = Layer.effect(
@@ -98,10 +98,7 @@ export class TemporalClient extends Context.Service<
             catch: textOf
           })
         ),
-        Effect.timeoutOrElse({
-          duration: CONNECT_LIMIT,
-          orElse: () => Effect.fail(`no answer in ${CONNECT_LIMIT}`)
-        }),
+        bounded(CONNECT_LIMIT, (problem) => Effect.fail(problem)),
         Effect.mapError(unavailable(`connect to ${temporal.address}`))
       )
       const connect = attempt.pipe(
@@ -126,10 +123,7 @@ export class TemporalClient extends Context.Service<
               catch: (cause) => cause
             })
           ),
-          Effect.timeoutOrElse({
-            duration: CALL_LIMIT,
-            orElse: () => Effect.fail<unknown>(`no answer in ${CALL_LIMIT}`)
-          })
+          bounded(CALL_LIMIT, (problem) => Effect.fail<unknown>(problem))
         )
       const call = <A>(run: (client: Client) => Promise<A>) =>
         Effect.flatMap(client, (known) => ask(() => run(known)))
@@ -143,6 +137,23 @@ export class TemporalClient extends Context.Service<
           Effect.mapError((cause) => unavailable(`look at workflow ${workflowId}`)(textOf(cause)))
         )
 
+      let knownId = ""
+      const namespaceId = Effect.suspend(() =>
+        knownId === ""
+          ? ask((it) => it.workflowService.describeNamespace({ namespace: temporal.namespace })).pipe(
+              Effect.map(({ namespaceInfo }) => (knownId = namespaceInfo?.id ?? "")),
+              Effect.catch((cause) =>
+                Effect.as(
+                  Effect.logWarning(
+                    `Temporal does not tell the id of namespace ${temporal.namespace}: ${textOf(cause)}. Pods of runs that it does not know are not removed.`
+                  ),
+                  ""
+                )
+              )
+            )
+          : Effect.succeed(knownId)
+      )
+
       return TemporalClient.of({
         connection,
         connectOnce: Effect.flatMap(attempt, close),
@@ -154,30 +165,25 @@ export class TemporalClient extends Context.Service<
         ),
         call,
         lookAt: (workflowId, runId) =>
-          Effect.map(describe(workflowId, runId), (run): RunState => {
-            if (run === undefined) return { state: "unknown" }
-            const isOpen = run.status.name === "RUNNING" || run.status.name === "PAUSED"
-            return isOpen ? { state: "open" } : { state: "closed", closedAt: run.closeTime?.getTime() ?? 0 }
+          Effect.map(describe(workflowId, runId), (run) => {
+            // Behind the same address there may be another Temporal by now.
+            if (run === undefined) knownId = ""
+            return stateOf(run)
           }),
-        attempts: (workflowId, runId) =>
-          Effect.map(describe(workflowId, runId), (run) =>
-            (run?.raw.pendingActivities ?? []).flatMap((activity) =>
-              Number(activity.state) === SCHEDULED
-                ? []
-                : [
-                    {
-                      activityId: activity.activityId ?? "",
-                      type: activity.activityType?.name ?? "",
-                      isLast:
-                        (activity.maximumAttempts ?? 0) > 0 &&
-                        (activity.attempt ?? 1) >= (activity.maximumAttempts ?? 0),
-                      identity: activity.lastWorkerIdentity ?? "",
-                      startedAt: millisOf(activity.lastStartedTime),
-                      heardAt: millisOf(activity.lastHeartbeatTime)
-                    }
-                  ]
-            )
-          ),
+        attempts: (workflowId, runId) => Effect.map(describe(workflowId, runId), attemptsOf),
+        openWriters: call(async (client) => {
+          const query = `WorkflowType = "RunSyncWorkflow" AND ExecutionStatus = "Running" AND TaskQueue = "${temporal.taskQueue}"`
+          const runs: Array<RunId> = []
+          for await (const { workflowId, runId } of client.workflow.list({ query, pageSize: 1_000 })) {
+            if (runs.length === MOST_LISTED) break
+            runs.push({ workflowId, runId })
+          }
+          return runs
+        }).pipe(
+          Effect.catch((cause) =>
+            Effect.as(Effect.logDebug(`Temporal does not list open runs: ${textOf(cause)}`), [])
+          )
+        ),
         failAttempt: (workflowId, runId, activityId) =>
           call((client) =>
             client.activity.fail({ workflowId, activityId, ...(runId === "" ? {} : { runId }) }, workerLost())
@@ -189,10 +195,9 @@ export class TemporalClient extends Context.Service<
             ),
             Effect.mapError((cause) => unavailable(`fail ${activityId} of ${workflowId}`)(textOf(cause)))
           ),
-        isCancelled: (workflowId, runId) =>
-          Effect.map(describe(workflowId, runId), (run) =>
-            (run?.raw.pendingActivities ?? []).some(({ state }) => Number(state) === CANCEL_REQUESTED)
-          )
+        standing: (attempt) =>
+          Effect.map(describe(attempt.workflowId, attempt.runId), (run) => standingOf(run, attempt)),
+        namespaceId
       })
     })
   )

@@ -1,11 +1,9 @@
 /** The run of a writer, a sync or a clear-destination: waits for its Pod, then ends it and saves what it has reached. */
 import { CancellationScope, CancelledFailure, patched, setCurrentDetails, sleep } from "@temporalio/workflow"
+import type { Outcome } from "../olake/Outcome.ts"
 import type { Persisted } from "../activity/writer/EndSync.ts"
 import { began, combined, mayHaveNewPod, textOf, typeOf } from "./Failures.ts"
 import { pauseBefore } from "./Policy.ts"
-
-/** `interrupted`: the cluster took the Pod away, and the run goes on with a new one. */
-export type Outcome = "completed" | "failed" | "cancelled" | "interrupted"
 
 export interface Steps<A> {
   /** Waits for the writer's Pod. */

@@ -12,6 +12,7 @@ import * as Semaphore from "effect/Semaphore"
 import type { ActivityRun } from "../../src/activity/Activity.ts"
 import * as Boundary from "../../src/activity/Boundary.ts"
 import { Drain } from "../../src/activity/Boundary.ts"
+import { plain } from "../../src/olake/contract/Doors.ts"
 import { RunRegistry } from "../../src/status/RunRegistry.ts"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
 import { StorageError } from "../../src/storage/StorageError.ts"
@@ -32,6 +33,7 @@ class Later extends Schema.TaggedError<Later>()("Later", {}) {
 }
 
 const Request = Schema.Struct({ JobID: Schema.Int, Name: Schema.String })
+const door = plain(Request)
 const good = { JobID: 1, Name: "n" }
 
 const rejection = (running: Promise<unknown>) =>
@@ -46,7 +48,7 @@ type Program = (request: typeof Request.Type, run: ActivityRun) => Effect.Effect
 
 const failureOf = (program: Program, wire: unknown = good) =>
   Effect.gen(function* () {
-    const activity = yield* Boundary.make("Test", Request, program, { detachesOnDrain: false })
+    const activity = yield* Boundary.make("Test", door, program, { detachesOnDrain: false })
     const error = yield* rejection(new MockActivityEnvironment().run(activity, wire))
     assert(error instanceof ApplicationFailure)
     return error
@@ -69,7 +71,7 @@ describe("Boundary", () => {
     Effect.gen(function* () {
       const activity = yield* Boundary.make(
         "Test",
-        Request,
+        door,
         ({ JobID }, { run, attempt }) => Effect.succeed({ JobID, attempt, workflowId: run.workflowId }),
         { detachesOnDrain: false }
       )
@@ -148,7 +150,7 @@ describe("Boundary", () => {
       const { started, program } = yield* endless
       let begun = 0
       const counted: Program = (...given) => Effect.suspend(() => ((begun += 1), program(...given)))
-      const activity = yield* Boundary.make("Test", Request, counted, {
+      const activity = yield* Boundary.make("Test", door, counted, {
         detachesOnDrain: false,
         turns
       })
@@ -187,9 +189,13 @@ describe("Boundary", () => {
                 )
         })
       const talking: Program = () => Effect.as(Effect.logWarning("something of note"), 7)
-      const make = Boundary.make("Test", Request, talking, {
+      const make = Boundary.make("Test", door, talking, {
         detachesOnDrain: false,
-        logDirectory: () => "run-1"
+        role: {
+          does: "works",
+          operation: "check",
+          subject: ({ JobID: jobId }) => ({ operation: "check", jobId, connector: "", keepsLog: true })
+        }
       })
       for (const works of [true, false]) {
         const activity = yield* make.pipe(
@@ -202,7 +208,7 @@ describe("Boundary", () => {
         const env = new MockActivityEnvironment()
         assert.strictEqual(yield* Effect.promise(() => env.run(activity, good)), 7)
       }
-      assert.strictEqual(written[0], "run-1")
+      assert.strictEqual(written[0], "test")
       const line = JSON.parse(written[1] ?? "") as Record<string, unknown>
       assert.include(line, { level: "warn", message: "something of note", workflowId: "test" })
     })
@@ -211,7 +217,7 @@ describe("Boundary", () => {
   it.live("heartbeats, and on cancel cleans up before it reports a cancellation", () =>
     Effect.gen(function* () {
       const { started, cleaned, program } = yield* endless
-      const activity = yield* Boundary.make("Test", Request, program, { detachesOnDrain: true })
+      const activity = yield* Boundary.make("Test", door, program, { detachesOnDrain: true })
       const env = new MockActivityEnvironment()
       let beats = 0
       env.on("heartbeat", () => (beats += 1))
@@ -232,7 +238,7 @@ describe("Boundary", () => {
           Effect.andThen(Effect.never),
           Effect.onInterrupt(() => Effect.die(new Error("clean-up went wrong")))
         )
-      const activity = yield* Boundary.make("Test", Request, program, { detachesOnDrain: false })
+      const activity = yield* Boundary.make("Test", door, program, { detachesOnDrain: false })
       const env = new MockActivityEnvironment()
       const running = env.run(activity, good)
       yield* Deferred.await(started)
@@ -241,10 +247,34 @@ describe("Boundary", () => {
     }).pipe(Effect.provide(environment))
   )
 
+  it.live("how a run's activity failed stands in the run's own log", () => {
+    let log = ""
+    const kept = Layer.mergeAll(
+      Drain.layer,
+      RunRegistry.layer,
+      Layer.mock(SharedStorage, { appendWorkerLog: (_, lines) => Effect.sync(() => void (log += lines)) })
+    ).pipe(Layer.provideMerge(testConfigLayer()))
+    const subject = { operation: "sync", jobId: 1, connector: "", keepsLog: true } as const
+    return Effect.gen(function* () {
+      const program: Program = () =>
+        Effect.andThen(
+          Effect.logWarning("on the way"),
+          Effect.fail(new Refused({ message: "the disk is full" }))
+        )
+      const activity = yield* Boundary.make("Test", door, program, {
+        detachesOnDrain: false,
+        role: { does: "works", operation: "sync", subject: () => subject }
+      })
+      yield* rejection(new MockActivityEnvironment().run(activity, good))
+      assert.include(log, "on the way")
+      assert.include(log, "the disk is full")
+    }).pipe(Effect.provide(kept))
+  })
+
   it.live("a drain detaches a long wait at once, to be tried again", () =>
     Effect.gen(function* () {
       const { started, program } = yield* endless
-      const activity = yield* Boundary.make("Test", Request, program, { detachesOnDrain: true })
+      const activity = yield* Boundary.make("Test", door, program, { detachesOnDrain: true })
       const running = new MockActivityEnvironment().run(activity, good)
       yield* started
       yield* (yield* Drain).begin
@@ -261,7 +291,7 @@ describe("Boundary", () => {
       const finish = yield* Deferred.make<string>()
       const program: Program = () =>
         Effect.andThen(Deferred.succeed(started, undefined), Deferred.await(finish))
-      const activity = yield* Boundary.make("Test", Request, program, { detachesOnDrain: false })
+      const activity = yield* Boundary.make("Test", door, program, { detachesOnDrain: false })
       const running = new MockActivityEnvironment().run(activity, good)
       yield* Deferred.await(started)
       yield* (yield* Drain).begin

@@ -1,22 +1,17 @@
 /** What people read of failures that are none of a Pod's: in a run's failure, in its alert and in worker.log alike. */
 import { describe, it } from "@effect/vitest"
 import { InvalidRequest } from "../../src/activity/Activity.ts"
-import { InvalidState, ConfigsLeft, StateUnsaved } from "../../src/activity/writer/EndSync.ts"
+import { InvalidState, StateUnsaved } from "../../src/activity/writer/EndSync.ts"
 import { ResultTooLarge } from "../../src/activity/Result.ts"
 import { PodTaken, ResultMissing, TimedOut } from "../../src/activity/short/ShortRun.ts"
-import { InvalidJob } from "../../src/activity/writer/WriterRun.ts"
+import { Cancelled, JobBusy, Superseded } from "../../src/activity/writer/ClaimErrors.ts"
+import { InvalidJob } from "../../src/activity/writer/Preparation.ts"
 import { DecryptionError } from "../../src/database/Decryption.ts"
 import { IncompleteJob, JobNotFound } from "../../src/database/Jobs.ts"
 import { DatabaseError } from "../../src/database/Query.ts"
 import { KubernetesError } from "../../src/kubernetes/api/KubernetesError.ts"
 import { PodFailure } from "../../src/kubernetes/verdict/PodFailure.ts"
-import {
-  Cancelled,
-  JobBusy,
-  NameConflict,
-  PodRefused,
-  StillTerminating
-} from "../../src/kubernetes/PodRunnerErrors.ts"
+import { NameConflict, PodRefused, StillTerminating } from "../../src/kubernetes/PodRunnerErrors.ts"
 import { WebhookError } from "../../src/notification/Webhook.ts"
 import { InvalidFile } from "../../src/storage/JsonFile.ts"
 import { StorageError } from "../../src/storage/StorageError.ts"
@@ -41,15 +36,27 @@ const failures = [
   refused,
   new PodRefused({ pod, reason: refused.message, minutes: 5 }),
   new Cancelled({ pod }),
-  new JobBusy({ pod, jobId: 7, workflowId: "sync-123-7" }),
+  new Superseded({ pod }),
+  ...[false, true].map(
+    (isForeign) =>
+      new JobBusy({
+        pod,
+        namespace: "jobs",
+        jobId: 7,
+        workflowId: "sync-123-7",
+        temporalNamespace: "default",
+        temporalNamespaceId: "4f0c",
+        isForeign
+      })
+  ),
   new NameConflict({ pod }),
   new StillTerminating({ pod, node: "node-1" }),
+  new StillTerminating({ pod, finalizers: ["example.com/audit"] }),
   new TimedOut({ operation: "discover", limit: "10m", variable: "TIMEOUT_ACTIVITY_DISCOVER" }),
   new PodTaken({ failure: new PodFailure({ class: "Evicted", pod }) }),
   new ResultMissing({ operation: "discover", expected: "streams.json", connector: "postgres" }),
   new ResultTooLarge({ file: "streams.json", bytes: 3_000_000, limit: 2_080_768 }),
   new StateUnsaved({ problem: "Why." }),
-  new ConfigsLeft({ problem: "Why." }),
   new InvalidState({ jobId: 7, problem: "why" }),
   ...["ENOSPC", "EROFS", "PermissionDenied", "TimedOut", "NotFound", "EIO"].map(
     (reason) => new StorageError({ operation: "write", path: "/data/x/state.json", reason, detail: "" })

@@ -7,12 +7,14 @@ import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Boundary from "../../src/activity/Boundary.ts"
 import { Drain } from "../../src/activity/Boundary.ts"
-import { type Role, subjectOf } from "../../src/activity/Tracking.ts"
+import type { Role } from "../../src/activity/Tracking.ts"
 import { PodFailure } from "../../src/kubernetes/verdict/PodFailure.ts"
 import { PodObserver } from "../../src/kubernetes/PodEnd.ts"
 import { fromPod } from "../../src/kubernetes/pod/PodView.ts"
-import { JobBusy } from "../../src/kubernetes/PodRunnerErrors.ts"
-import { ofSync } from "../../src/olake/Workdir.ts"
+import { JobBusy } from "../../src/activity/writer/ClaimErrors.ts"
+import { ofWriter } from "../../src/olake/Workdir.ts"
+import * as Doors from "../../src/olake/contract/Doors.ts"
+import { plain } from "../../src/olake/contract/Doors.ts"
 import { RunRegistry } from "../../src/status/RunRegistry.ts"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
 import { eventually } from "../support/Conditions.ts"
@@ -22,14 +24,19 @@ const environment = Layer.mergeAll(Drain.layer, RunRegistry.layer, Layer.mock(Sh
   Layer.provideMerge(testConfigLayer())
 )
 
-const sync: Role = { does: "works", operation: "sync" }
 const Request = Schema.Struct({ JobID: Schema.Int })
+const door = plain(Request)
+const sync: Role<typeof Request.Type> = {
+  does: "works",
+  operation: "sync",
+  subject: ({ JobID: jobId }) => ({ operation: "sync", jobId, connector: "", keepsLog: false })
+}
 const wire = { JobID: 7 }
 
 type Program = Effect.Effect<unknown, PodFailure | JobBusy>
 
-const activityOf = (program: Program, more: Partial<Boundary.BoundaryOptions> = {}) =>
-  Boundary.make("SyncActivity", Request, () => program, {
+const activityOf = (program: Program, more: Partial<Boundary.BoundaryOptions<typeof Request.Type>> = {}) =>
+  Boundary.make("SyncActivity", door, () => program, {
     detachesOnDrain: true,
     role: sync,
     ...more
@@ -91,7 +98,7 @@ describe("while an activity is at work", () => {
         node: "node-1",
         attempt: 3,
         startedAt: Date.parse("2026-11-24T04:00:00Z"),
-        directory: ofSync("test")
+        directory: ofWriter("test")
       })
       yield* eventually("a heartbeat tells of the Pod", () =>
         heard.some((details) => JSON.stringify(details).includes(`"phase":"running","since"`))
@@ -144,7 +151,19 @@ describe("how it ends", () => {
 
   it.live("for now: another attempt follows", () =>
     Effect.map(
-      ended(Effect.fail(new JobBusy({ pod: "p", jobId: 7, workflowId: "w" }))),
+      ended(
+        Effect.fail(
+          new JobBusy({
+            pod: "p",
+            namespace: "jobs",
+            jobId: 7,
+            workflowId: "w",
+            temporalNamespace: "default",
+            temporalNamespaceId: "",
+            isForeign: false
+          })
+        )
+      ),
       ({ state, failure }) => assert.deepStrictEqual([state, failure?.type], ["retrying", "JobBusy"])
     )
   )
@@ -176,7 +195,7 @@ describe("how it ends", () => {
 
   it.live("an activity without a role is no run's", () =>
     Effect.gen(function* () {
-      const activity = yield* Boundary.make("StopActivity", Request, () => Effect.void, {
+      const activity = yield* Boundary.make("StopActivity", door, () => Effect.void, {
         detachesOnDrain: false
       })
       yield* Effect.promise(() => new MockActivityEnvironment().run(activity, wire))
@@ -186,42 +205,38 @@ describe("how it ends", () => {
 })
 
 describe("a request", () => {
-  const check: Role = { does: "works", operation: "check" }
-  const saves: Role = { does: "saves", operation: "sync" }
+  const runOf = (wire: unknown) =>
+    Effect.gen(function* () {
+      const running = yield* Boundary.make("PostSyncActivity", Doors.endSync, () => Effect.void, {
+        detachesOnDrain: false,
+        role: { does: "saves", operation: "sync", subject: (request) => request }
+      })
+      yield* Effect.promise(() => new MockActivityEnvironment().run(running, wire).catch(() => undefined))
+      return yield* first
+    }).pipe(Effect.provide(environment))
 
-  it("of the first contract tells of its run", () =>
-    assert.deepStrictEqual(subjectOf(check, { SourceType: "postgres", JobID: 0 }, "w"), {
-      operation: "check",
-      jobId: 0,
-      connector: "postgres",
-      directory: "w",
-      saves: false,
-      before: undefined
-    }))
-
-  it("of the second contract says itself what it asks for", () =>
-    assert.deepStrictEqual(
-      subjectOf(
-        saves,
-        {
-          command: "clear-destination",
-          connector_type: "mysql",
-          job_id: 9,
-          outcome: "failed",
-          failure_type: "OOM"
-        },
-        "w"
-      ),
-      {
-        operation: "clear-destination",
-        jobId: 9,
-        connector: "mysql",
-        directory: ofSync("w"),
-        saves: true,
-        before: "failed",
-        beforeType: "OOM"
+  it.live("that ends a run tells how the step before went", () =>
+    Effect.map(
+      runOf({
+        command: "sync",
+        workflow_id: "test",
+        job_id: 9,
+        connector_type: "mysql",
+        outcome: "failed",
+        failure_type: "OOM"
+      }),
+      (run) => {
+        assert.deepInclude(run, {
+          operation: "sync",
+          jobId: 9,
+          connector: "mysql",
+          directory: ofWriter("test"),
+          state: "failed"
+        })
+        assert.strictEqual(run.worked?.state, "failed")
       }
-    ))
+    )
+  )
 
   for (const nonsense of [
     null,
@@ -229,12 +244,9 @@ describe("a request", () => {
     [],
     { command: "../x", job_id: -1, connector_type: {}, outcome: "toString" }
   ])
-    it(`${JSON.stringify(nonsense)} is of the usual operation, and of no job`, () =>
-      assert.deepInclude(subjectOf(check, nonsense, "../w"), {
-        operation: "check",
-        jobId: 0,
-        connector: "",
-        directory: undefined,
-        before: undefined
-      }))
+    it.live(`${JSON.stringify(nonsense)} is of the usual operation, and of no job`, () =>
+      Effect.map(runOf(nonsense), (run) =>
+        assert.deepInclude(run, { operation: "sync", jobId: 0, connector: "", state: "failed" })
+      )
+    )
 })

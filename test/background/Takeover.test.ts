@@ -6,7 +6,8 @@ import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { AT_START, takeOver } from "../../src/background/Takeover.ts"
 import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
-import { type Attempt, TemporalClient } from "../../src/temporal/TemporalClient.ts"
+import type { Attempt } from "../../src/temporal/RunDescription.ts"
+import { TemporalClient } from "../../src/temporal/TemporalClient.ts"
 import { unavailable } from "../../src/temporal/TemporalUnavailable.ts"
 import { aPod } from "../support/PodBuilder.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
@@ -47,6 +48,8 @@ const takenOver = (
         live: Effect.sync(() => [pod])
       }),
       Layer.mock(TemporalClient, {
+        namespaceId: Effect.succeed(""),
+        openWriters: Effect.succeed([]),
         attempts: () =>
           Effect.suspend(() =>
             (looks += 1) <= failures

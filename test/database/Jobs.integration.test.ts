@@ -9,6 +9,8 @@ import { Postgres } from "../../dev/postgres/Postgres.ts"
 import { WorkerConfig } from "../../src/Config.ts"
 import * as Database from "../../src/database/Database.ts"
 import { Jobs } from "../../src/database/Jobs.ts"
+import { eventually } from "../support/Conditions.ts"
+import { tcpProxy } from "../support/world/TcpProxy.ts"
 
 /** The worker's own layers against a real server; each version of OLake's tables under its own RUN_MODE. */
 const configLayer = (runMode: string) =>
@@ -73,7 +75,6 @@ for (const version of ["v1", "v2"] as const satisfies ReadonlyArray<TablesVersio
           assert.deepInclude(row, {
             sourceType: "postgres",
             sourceVersion: "v0.2.0",
-            destinationType: "parquet",
             destinationConfig: `"AAAA"`,
             state: "{}"
           })
@@ -106,6 +107,47 @@ for (const version of ["v1", "v2"] as const satisfies ReadonlyArray<TablesVersio
             assert.include(incomplete.message, "streams_config")
           }
         })
+      )
+
+      it.effect("recognizes its own write, where the answer to it was lost", () =>
+        Effect.gen(function* () {
+          const { tables, id } = yield* insert
+          const { host, port } = yield* Postgres
+          const settings = yield* WorkerConfig
+          const proxy = yield* tcpProxy(`${host}:${port}`)
+          const [, proxied] = proxy.address.split(":")
+          const through = Jobs.layer.pipe(
+            Layer.provideMerge(Database.layer),
+            Layer.provide(
+              Layer.succeed(WorkerConfig, {
+                ...settings,
+                database: { ...settings.database, host: "127.0.0.1", port: Number(proxied) }
+              })
+            )
+          )
+          yield* Effect.gen(function* () {
+            const jobs = yield* Jobs
+            const { version: row } = yield* jobs.read(id)
+            yield* proxy.mute
+            const saving = yield* Effect.forkChild(
+              jobs.saveState(id, `{"lsn": 7}`, { activates: false, version: row })
+            )
+            yield* eventually("it is written", () =>
+              Effect.runPromise(tables.jobState(id)).then((state) => state === `{"lsn": 7}` || undefined)
+            )
+            yield* proxy.refuse
+            yield* proxy.pass
+            assert.isTrue(yield* Fiber.join(saving))
+            // Somebody else's write in between is none of its own.
+            yield* proxy.mute
+            const late = yield* Effect.forkChild(
+              jobs.saveState(id, `{"lsn": 8}`, { activates: false, version: row })
+            )
+            yield* proxy.refuse
+            yield* proxy.pass
+            assert.isFalse(yield* Fiber.join(late))
+          }).pipe(Effect.provide(yield* Layer.build(through)))
+        }).pipe(Effect.scoped)
       )
 
       it.effect("a server that restarts meanwhile is waited for", () =>

@@ -82,6 +82,8 @@ const make = (kubeconfig: string) =>
           env: {},
           create: inCluster,
           remove: inCluster,
+          removeByForce: inCluster,
+          hold: inCluster,
           evict: inCluster,
           pods: () => list("pods"),
           objects: inCluster,

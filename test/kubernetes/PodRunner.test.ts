@@ -9,7 +9,10 @@ import { LocalPods, type LocalPodsOptions, type Scenario } from "../../dev/local
 import type { WorkerConfig } from "../../src/Config.ts"
 import type { KubernetesClient } from "../../src/kubernetes/api/KubernetesClient.ts"
 import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
+import { keyOf, nameOf, ownerOf } from "../../src/kubernetes/pod/PodIdentity.ts"
 import * as PodSpec from "../../src/kubernetes/pod/PodSpec.ts"
+import { hasEndedWell } from "../../src/kubernetes/verdict/decide.ts"
+import { lacksSecret } from "../../src/kubernetes/PodSecrets.ts"
 import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import type { Job } from "../../src/olake/Job.ts"
 import { eventually } from "../support/Conditions.ts"
@@ -27,11 +30,11 @@ const check: Job = {
   files: [],
   jobId: 0,
   run,
-  timeout: Duration.hours(1),
-  attempt: 1
+  temporalNamespaceId: "",
+  timeout: Duration.hours(1)
 }
 const sync: Job = { ...check, operation: "sync", jobId: 7, timeout: Duration.hours(700) }
-const name = PodSpec.nameOf(sync)
+const name = nameOf(sync, testConfig().jobs.pvcName)
 
 type Needs = LocalPods | KubernetesClient | PodWatch | PodRunner | Scope.Scope
 interface Options {
@@ -71,7 +74,12 @@ const untilKnown = Effect.gen(function* () {
     Effect.runPromiseWith(services)(find((view) => view.phase === "Running"))
   )
 })
-const runScoped = (job: Job) => Effect.scoped(Effect.flatMap(PodRunner, (pods) => pods.run(job, Effect.void)))
+/** And of its end, a moment after. */
+const untilForgotten = Effect.gen(function* () {
+  const { live } = yield* PodWatch
+  yield* eventually("the watch knows no Pod", () => (Effect.runSync(live).length === 0 ? true : undefined))
+})
+const runScoped = (job: Job) => Effect.scoped(Effect.flatMap(PodRunner, (pods) => pods.run(job)))
 
 const call = (method: string, path: string, body: unknown) =>
   Effect.flatMap(LocalPods, ({ url }) =>
@@ -198,72 +206,83 @@ describe("run: a Pod that is gone with its scope", () => {
     }))
 })
 
-describe("adopt: a Pod that outlives its waiter", () => {
-  const prepared: Array<string> = []
-  const adopt = (job: Job = sync, open = false) =>
-    Effect.flatMap(PodRunner, (pods) =>
-      pods.adopt(job, {
-        prepare: Effect.sync(() => (prepared.push(job.run.runId), job)),
-        runState: () => Effect.succeed(open ? "open" : "closed"),
-        isCancelled: Effect.succeed(false)
-      })
-    )
-  const stop = (job: Job = sync) => Effect.flatMap(PodRunner, (pods) => pods.stop(job))
+describe("a Pod that outlives its waiter", () => {
+  const pods = PodRunner
+  const find = (job: Job = sync) => Effect.flatMap(pods, (runner) => runner.find(job, true))
+  const create = (job: Job = sync) => Effect.flatMap(pods, (runner) => runner.create(job))
+  const stop = (job: Job = sync) => Effect.flatMap(pods, (runner) => runner.stop(job))
+  /** Waits for the run's Pod, which is made where there is none. */
+  const attend = (job: Job = sync) =>
+    Effect.gen(function* () {
+      const { own } = yield* find(job)
+      const pod = own ?? (yield* create(job))
+      assert(!("refusal" in pod))
+      return yield* (yield* pods).awaitEnd(job, pod, Effect.succeed(undefined))
+    })
 
   test("left behind by one, found by the next, stopped once", () =>
     Effect.gen(function* () {
-      prepared.length = 0
-      const first = yield* Effect.forkChild(adopt())
+      const first = yield* Effect.forkChild(attend())
       yield* untilThere
       yield* untilKnown
       yield* Fiber.interrupt(first)
       assert.deepStrictEqual(yield* names, [name])
       // At once, so that it waits for the Pod when that is stopped.
-      const second = yield* Effect.forkChild(adopt(), { startImmediately: true })
-      assert.isFalse(yield* stop())
+      const second = yield* Effect.forkChild(attend(), { startImmediately: true })
+      const found = yield* stop()
+      assert.strictEqual(found?.phase, "Running")
       const { failure } = yield* Fiber.join(second)
       assert.strictEqual(failure?.class, "Stopped")
       assert.deepStrictEqual(yield* names, [])
       assert.strictEqual(yield* count("create pods"), 1)
-      assert.deepStrictEqual(prepared, ["r-1"])
     }))
 
   test(
     "one that had ended well says so when it is stopped",
     () =>
       Effect.gen(function* () {
-        assert.isUndefined((yield* adopt()).failure)
-        assert.isTrue(yield* stop())
-        assert.isFalse(yield* stop())
+        assert.isUndefined((yield* attend()).failure)
+        const found = yield* stop()
+        assert(found !== undefined)
+        assert.isTrue(hasEndedWell(found))
+        // It had ended: nothing is left to wait for but its name.
+        yield* untilForgotten
+        assert.isUndefined(yield* stop())
         assert.deepStrictEqual(yield* names, [])
       }),
     ends(0)
   )
 
-  test("another run's is waited for while that run is open", () =>
+  test("another run's is in the way, and no stop of this one touches it", () =>
     Effect.gen(function* () {
-      const first = yield* Effect.forkChild(adopt())
+      const first = yield* Effect.forkChild(attend())
       yield* untilThere
+      yield* untilKnown
       const later = { ...sync, run: { ...run, workflowId: "w-2", runId: "r-2" } }
-      const error = yield* Effect.flip(adopt(later, true))
-      assert(error._tag === "JobBusy")
-      assert.isTrue(error.isRetryable)
-      assert.include(error.message, "w-1")
-      // Nor does the later run's stop touch it.
-      assert.isFalse(yield* stop(later))
+      const { own, inTheWay } = yield* find(later)
+      assert.isUndefined(own)
+      assert.deepStrictEqual(
+        inTheWay.map((pod) => ownerOf(pod).workflowId),
+        ["w-1"]
+      )
+      // The server itself refuses a second writer.
+      assert.property(yield* create(later), "refusal")
+      assert.isUndefined(yield* stop(later))
       assert.deepStrictEqual(yield* names, [name])
       yield* Fiber.interrupt(first)
     }))
 
   test(
-    "and removed first where that run is over",
+    "and makes room once it is removed",
     () =>
       Effect.gen(function* () {
-        yield* adopt()
+        const { view } = yield* attend()
         const later = { ...sync, run: { ...run, runId: "r-2" } }
-        const exit = yield* adopt(later, false)
+        yield* (yield* pods).remove(view)
+        yield* (yield* pods).awaitGone(view)
+        const exit = yield* attend(later)
         assert.isUndefined(exit.failure)
-        assert.strictEqual(exit.view.labels[PodSpec.KEY_LABEL], PodSpec.keyOf(later.run, "sync"))
+        assert.strictEqual(exit.view.labels["olake.io/key"], keyOf(later.run, "sync"))
         assert.strictEqual(yield* count("delete pods"), 1)
       }),
     ends(0)
@@ -272,18 +291,28 @@ describe("adopt: a Pod that outlives its waiter", () => {
   test("somebody else's of that name is never touched", () =>
     Effect.gen(function* () {
       yield* foreignPod({ app: "other" })
-      const error = yield* Effect.flip(adopt())
-      assert.strictEqual(error._tag, "NameConflict")
-      assert.isFalse(yield* stop())
+      assert.strictEqual((yield* Effect.flip(create()))._tag, "NameConflict")
+      // No watch tells of it: only a create meets it.
+      assert.deepStrictEqual(yield* find(), { own: undefined, inTheWay: [] })
+      assert.isUndefined(yield* stop())
       assert.deepStrictEqual(yield* names, [name])
       assert.strictEqual(yield* count("delete pods"), 0)
+    }))
+
+  test("is in nobody's way any more once it is gone, though somebody else's", () =>
+    Effect.gen(function* () {
+      yield* foreignPod({ app: "other" })
+      yield* Effect.flip(create())
+      yield* call("DELETE", `pods/${name}`, { gracePeriodSeconds: 0 })
+      yield* untilGone
+      assert.notProperty(yield* create(), "refusal")
     }))
 
   test(
     "an API server that goes away meanwhile changes no verdict",
     (faults) =>
       Effect.gen(function* () {
-        const waiting = yield* Effect.forkChild(adopt())
+        const waiting = yield* Effect.forkChild(attend())
         yield* untilThere
         faults.refuse = () => ({ code: 503 })
         const { disconnect, requests } = yield* LocalPods
@@ -330,16 +359,15 @@ describe("the encryption key", () => {
     () =>
       Effect.gen(function* () {
         const pods = yield* PodRunner
-        const options = (job: Job) => ({
-          prepare: Effect.succeed(job),
-          runState: () => Effect.succeed("closed" as const),
-          isCancelled: Effect.succeed(false)
-        })
         const secretNames: Array<string | undefined> = []
         for (const runId of ["r-1", "r-2"]) {
           const job = { ...sync, secretKey, run: { ...run, runId } }
-          const { view } = yield* pods.adopt(job, options(job))
-          secretNames.push(view.annotations[PodSpec.SECRET_ANNOTATION])
+          const made = yield* pods.create(job)
+          assert(!("refusal" in made))
+          assert.isTrue(lacksSecret(made))
+          const { view } = yield* pods.awaitEnd(job, made, Effect.succeed(undefined))
+          assert.isFalse(lacksSecret(view))
+          secretNames.push(ownerOf(view).secretName)
           yield* pods.stop(job)
         }
         assert.isDefined(secretNames[0])

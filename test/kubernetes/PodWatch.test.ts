@@ -8,7 +8,7 @@ import { KubernetesClient } from "../../src/kubernetes/api/KubernetesClient.ts"
 import { fromPod, type PodView } from "../../src/kubernetes/pod/PodView.ts"
 import { type Observation, PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import { eventually } from "../support/Conditions.ts"
-import { json, scriptedApi, scriptedPods, type ScriptedPods } from "../support/ScriptedApi.ts"
+import { json, scriptedApi, scriptedPods, type ScriptedPods } from "../support/scripted/ScriptedApi.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
 import { ending, type Faults, kubeWorld, noFaults, running } from "../support/KubeWorld.ts"
 

@@ -8,6 +8,7 @@ import type { JobIdentity } from "../../src/olake/Job.ts"
 const run = { temporalNamespace: "default", taskQueue: "q", workflowId: "w-1", runId: "r-1" }
 const sync: JobIdentity = { operation: "sync", jobId: 7, run }
 const check: JobIdentity = { operation: "check", jobId: 0, run }
+const NAME = "olake-job-7-0123456789"
 const refusal = (detail: string) =>
   new KubernetesError({ operation: "create Pod", status: 403, reason: "Forbidden", detail })
 const right = refusal("may not create pods")
@@ -18,13 +19,14 @@ describe("a Pod that the API server refuses", () => {
     Effect.gen(function* () {
       const refusals = Refusals.make()
       yield* TestClock.adjust("3 hours")
-      assert.strictEqual((yield* refusals.met(sync, right))._tag, "KubernetesError")
+      assert.strictEqual((yield* refusals.met(sync, NAME, right))._tag, "KubernetesError")
       yield* TestClock.adjust("299 seconds")
-      assert.strictEqual((yield* refusals.met(sync, right))._tag, "KubernetesError")
+      assert.strictEqual((yield* refusals.met(sync, NAME, right))._tag, "KubernetesError")
       yield* TestClock.adjust("1 second")
-      const final = yield* refusals.met(sync, right)
+      const final = yield* refusals.met(sync, NAME, right)
       assert(final._tag === "PodRefused")
       assert.isFalse(final.isRetryable)
+      assert.include(final.message, NAME)
       assert.include(final.message, "refused for 5 minutes")
       assert.include(final.message, "may not create pods")
     })
@@ -33,7 +35,7 @@ describe("a Pod that the API server refuses", () => {
   it.effect("is waited for an hour where a quota is used up and it is a sync's", () =>
     Effect.gen(function* () {
       const refusals = Refusals.make()
-      const both = () => Effect.all([refusals.met(sync, quota), refusals.met(check, quota)])
+      const both = () => Effect.all([refusals.met(sync, NAME, quota), refusals.met(check, NAME, quota)])
       yield* both()
       yield* TestClock.adjust("59 minutes")
       assert.deepStrictEqual(
@@ -41,19 +43,19 @@ describe("a Pod that the API server refuses", () => {
         ["KubernetesError", "PodRefused"]
       )
       yield* TestClock.adjust("1 minute")
-      assert.strictEqual((yield* refusals.met(sync, quota))._tag, "PodRefused")
+      assert.strictEqual((yield* refusals.met(sync, NAME, quota))._tag, "PodRefused")
     })
   )
 
   it.effect("counts anew once it was made, and for each run", () =>
     Effect.gen(function* () {
       const refusals = Refusals.make()
-      yield* refusals.met(sync, right)
+      yield* refusals.met(sync, NAME, right)
       yield* TestClock.adjust("5 minutes")
       const other = { ...sync, run: { ...run, runId: "r-2" } }
-      assert.strictEqual((yield* refusals.met(other, right))._tag, "KubernetesError")
+      assert.strictEqual((yield* refusals.met(other, NAME, right))._tag, "KubernetesError")
       yield* refusals.over(sync)
-      assert.strictEqual((yield* refusals.met(sync, right))._tag, "KubernetesError")
+      assert.strictEqual((yield* refusals.met(sync, NAME, right))._tag, "KubernetesError")
     })
   )
 })

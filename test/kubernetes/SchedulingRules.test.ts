@@ -2,7 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
@@ -12,12 +11,13 @@ import { LocalPods } from "../../dev/local-pods/LocalPods.ts"
 import { KubernetesClient } from "../../src/kubernetes/api/KubernetesClient.ts"
 import { KubernetesError } from "../../src/kubernetes/api/KubernetesError.ts"
 import { PodRunner } from "../../src/kubernetes/PodRunner.ts"
-import { JOB_ID_LABEL } from "../../src/kubernetes/pod/PodSpec.ts"
+import { ownerOf } from "../../src/kubernetes/pod/PodIdentity.ts"
+import { fromPod } from "../../src/kubernetes/pod/PodView.ts"
 import { SchedulingRules } from "../../src/kubernetes/SchedulingRules.ts"
 import type { Job } from "../../src/olake/Job.ts"
 import { eventually } from "../support/Conditions.ts"
 import { kubeWorld, noFaults, running } from "../support/KubeWorld.ts"
-import { json, scriptedApi } from "../support/ScriptedApi.ts"
+import { json, scriptedApi } from "../support/scripted/ScriptedApi.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
 
 const NAME = "olake-workers-config"
@@ -263,8 +263,8 @@ const sync: Job = {
   files: [],
   jobId: 7,
   run: { temporalNamespace: "default", taskQueue: "q", workflowId: "w-1", runId: "r-1" },
-  timeout: Duration.hours(1),
-  attempt: 1
+  temporalNamespaceId: "",
+  timeout: Duration.hours(1)
 }
 
 it.live("the next Pod stands where the ConfigMap says when it is made", () =>
@@ -284,18 +284,9 @@ it.live("the next Pod stands where the ConfigMap says when it is made", () =>
     const placed = (jobId: number) =>
       Effect.gen(function* () {
         const job = { ...sync, jobId, run: { ...sync.run, workflowId: `w-${jobId}` } }
-        const running = yield* Effect.forkChild(
-          runner.adopt(job, {
-            prepare: Effect.succeed(job),
-            runState: () => Effect.succeed("open"),
-            isCancelled: Effect.succeed(false)
-          })
-        )
-        const spec = yield* eventually(
-          "its Pod",
-          () => pods().find(({ metadata }) => metadata.labels?.[JOB_ID_LABEL] === String(jobId))?.["spec"]
-        )
-        yield* Fiber.interrupt(running)
+        yield* runner.create(job)
+        const spec = pods().find((pod) => ownerOf(fromPod(pod)).jobId === jobId)?.["spec"]
+        assert.isDefined(spec)
         const { nodeSelector, tolerations: tolerated } = Object(spec)
         return { nodeSelector, tolerations: tolerated }
       })

@@ -3,26 +3,17 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Connector from "../../src/olake/Connector.ts"
 
-const params = {
-  SourceType: "postgres",
-  Version: "v0.2.0",
-  Config: `{"host":"db"}`,
-  WorkflowID: "w",
-  SourceID: 0,
-  DestID: 0,
-  JobID: 0,
-  StreamsConfig: ""
-}
+const config = `{"host":"db"}`
 const key = Redacted.make("top-secret-key")
 
 describe("command lines", () => {
   it("discover", () => {
-    assert.deepStrictEqual(Connector.discover(params, undefined).args, [
+    assert.deepStrictEqual(Connector.discover({ config, streams: "" }, undefined).args, [
       "discover",
       "--config",
       "/mnt/config/config.json"
     ])
-    const known = Connector.discover({ ...params, StreamsConfig: "{}" }, key)
+    const known = Connector.discover({ config, streams: "{}" }, key)
     assert.deepStrictEqual(known.args, [
       "discover",
       "--config",
@@ -39,15 +30,15 @@ describe("command lines", () => {
   })
 
   it("check of a destination", () =>
-    assert.deepStrictEqual(Connector.check({ ...params, Flag: "destination" }, undefined).args, [
+    assert.deepStrictEqual(Connector.check({ config, flag: "destination" }, undefined).args, [
       "check",
       "--destination",
       "/mnt/config/config.json"
     ]))
 
-  it("sync writes its files and keeps a state that is there", () => {
-    const configs = { source: "s", destination: "d", streams: "c", state: "NULL" }
-    const { args, files } = Connector.sync({ jobId: 7, workflowId: "w", configs }, undefined)
+  it("sync writes its files; note and state are the claim's to write", () => {
+    const configs = { source: "s", destination: "d", streams: "c" }
+    const { args, files } = Connector.sync(configs, undefined)
     assert.deepStrictEqual(args, [
       "sync",
       "--config",
@@ -60,11 +51,9 @@ describe("command lines", () => {
       "/mnt/config/state.json"
     ])
     assert.deepStrictEqual(files, [
-      { name: ".olake-run.json", content: `{"jobId":7,"workflowId":"w"}` },
-      { name: "config.json", content: "s" },
-      { name: "streams.json", content: "c" },
-      { name: "writer.json", content: "d" },
-      { name: "state.json", content: "{}", keepExisting: true }
+      { name: "config.json", content: "s", isPrivate: true },
+      { name: "streams.json", content: "c", isPrivate: false },
+      { name: "writer.json", content: "d", isPrivate: true }
     ])
   })
 
@@ -101,41 +90,40 @@ describe("liftSecretKey", () => {
 })
 
 describe("runs of the second contract", () => {
-  const configs = { source: "{}", destination: "{}", streams: "{}", state: "{}" }
-  const run = { args: Connector.SYNC_ARGS, jobId: 7, workflowId: "sync-123-7", configs }
-  const argsOf = (state: string, hasState = false) =>
-    Connector.requestedSync({ ...run, configs: { ...configs, state } }, undefined, hasState).args
+  const configs = { source: "{}", destination: "{}", streams: "{}" }
+  const argsOf = (hasState: boolean, args = Connector.SYNC_ARGS) =>
+    Connector.requestedSync(args, configs, undefined, hasState).args
 
-  it("a state that is none is not handed over; one that a connector of this run has left is", () => {
-    for (const empty of ["", "null", "{}", " { } "]) {
-      assert.notInclude(argsOf(empty), "--state")
-      assert.notInclude(argsOf(empty), "/mnt/config/state.json")
-      assert.include(argsOf(empty, true), "--state")
-    }
-    assert.include(argsOf(`{"a":1}`), "--state")
-    const inline = Connector.requestedSync({ ...run, args: ["sync", "--state=/x", "--y"] }, undefined, false)
-    assert.deepStrictEqual(inline.args, ["sync", "--y"])
+  it("a state that is none is not handed over; one that there is to go on from is", () => {
+    assert.notInclude(argsOf(false), "--state")
+    assert.notInclude(argsOf(false), "/mnt/config/state.json")
+    assert.include(argsOf(true), "--state")
+    assert.deepStrictEqual(argsOf(false, ["sync", "--state=/x", "--y"]), ["sync", "--y"])
   })
 
-  it("what holds credentials is private, and what a connector goes on from is kept", () => {
-    const { files, secretKey } = Connector.requestedSync(run, "user-1", false)
-    const named = (name: string) => files.find((file) => file.name === name)
-    for (const name of Connector.PRIVATE_FILES) assert.isTrue(named(name)?.isPrivate)
-    assert.isTrue(named("state.json")?.keepExisting)
-    assert.strictEqual(named("user_id.txt")?.content, "user-1")
-    assert.deepStrictEqual(JSON.parse(named(".olake-run.json")?.content ?? ""), {
-      jobId: 7,
-      workflowId: "sync-123-7"
-    })
+  it("a state is none where the row has nothing to go on from", () => {
+    for (const empty of ["", "null", "{}", " { } "]) assert.isTrue(Connector.isEmptyState(empty))
+    assert.isFalse(Connector.isEmptyState(`{"a":1}`))
+  })
+
+  it("what holds credentials is private, and found again with its drafts", () => {
+    const { files, secretKey } = Connector.requestedSync(Connector.SYNC_ARGS, configs, "user-1", false)
+    const isPrivate = files.filter((file) => file.isPrivate === true).map(({ name }) => name)
+    assert.sameMembers(isPrivate, ["source.json", "destination.json"])
+    for (const name of [...isPrivate, "config.json", "writer.json", "source.json.worker-0-1f.tmp"])
+      assert.isTrue(Connector.holdsCredentials(name), name)
+    for (const name of ["state.json", "streams.json", "source.json.gz", "mysource.json", "user_id.txt"])
+      assert.isFalse(Connector.holdsCredentials(name), name)
+    assert.strictEqual(files.find(({ name }) => name === "user_id.txt")?.content, "user-1")
     // The connector gets its configs decrypted: the key is none of its business.
     assert.isUndefined(secretKey)
   })
 
   it("a clear knows no source", () => {
-    const { files } = Connector.requestedClear({ ...run, args: Connector.CLEAR_ARGS })
+    const { files } = Connector.requestedClear(Connector.CLEAR_ARGS, configs)
     assert.sameMembers(
       files.map(({ name }) => name),
-      [".olake-run.json", "destination.json", "streams.json", "state.json"]
+      ["destination.json", "streams.json"]
     )
   })
 })

@@ -1,13 +1,17 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as TestClock from "effect/testing/TestClock"
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import * as path from "node:path"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
+import { eventually } from "../support/Conditions.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
 
 const withStorage = <A, E>(use: (root: string) => Effect.Effect<A, E, SharedStorage>) =>
@@ -25,8 +29,8 @@ const withStorage = <A, E>(use: (root: string) => Effect.Effect<A, E, SharedStor
     (root) => Effect.sync(() => fs.rmSync(root, { recursive: true, force: true }))
   )
 
-const write = (directory: string, name: string, content: string, keepExisting = false) =>
-  Effect.flatMap(SharedStorage, (storage) => storage.prepare(directory, [{ name, content, keepExisting }]))
+const write = (directory: string, name: string, content: string) =>
+  Effect.flatMap(SharedStorage, (storage) => storage.prepare(directory, [{ name, content }]))
 const read = (directory: string, name: string) =>
   Effect.flatMap(SharedStorage, (storage) => storage.readJson(directory, name))
 
@@ -44,23 +48,57 @@ describe("SharedStorage", () => {
     )
   )
 
-  it.live("never replaces a state that the connector wrote, but does replace a broken one", () =>
+  it.live("replaces a file only while it holds what was read of it", () =>
     withStorage((root) =>
       Effect.gen(function* () {
         const storage = yield* SharedStorage
-        const state = () => fs.readFileSync(path.join(root, "run/state.json"), "utf8")
-        yield* write("run", "state.json", `{"n":0}`, true)
-        // Its own file, that no connector has touched, may be brought up to date.
-        yield* write("run", "state.json", `{"n":1}`, true)
-        assert.strictEqual(state(), `{"n":1}`)
-        assert.isFalse(yield* storage.isConnectors("run", "state.json"))
-        fs.writeFileSync(path.join(root, "run/state.json"), `{"n":"connector"}`)
-        assert.isTrue(yield* storage.isConnectors("run", "state.json"))
-        yield* write("run", "state.json", `{"n":2}`, true)
-        assert.strictEqual(state(), `{"n":"connector"}`)
-        fs.writeFileSync(path.join(root, "run/state.json"), `{"n":`)
-        yield* write("run", "state.json", `{"n":3}`, true)
-        assert.strictEqual(fs.readFileSync(path.join(root, "run/state.json"), "utf8"), `{"n":3}`)
+        const file = path.join(root, "run/state.json")
+        yield* storage.makeDirectory("run")
+        assert.isTrue(yield* storage.replace("run", "state.json", "1", undefined))
+        // Somebody else was faster.
+        assert.isFalse(yield* storage.replace("run", "state.json", "2", undefined))
+        assert.isTrue(yield* storage.replace("run", "state.json", "2", "1"))
+        assert.isFalse(yield* storage.replace("run", "state.json", "3", "1"))
+        assert.strictEqual(fs.readFileSync(file, "utf8"), "2")
+        assert.deepStrictEqual(fs.readdirSync(path.join(root, "run")), ["state.json"])
+      })
+    )
+  )
+
+  it.live("of many that create one file at once exactly one has created it, and no draft stays", () =>
+    withStorage((root) =>
+      Effect.gen(function* () {
+        const storage = yield* SharedStorage
+        yield* storage.makeDirectory("run")
+        const tries = Array.from({ length: 8 }, (_, index) =>
+          storage.replace("run", "note.json", `${index}`, undefined)
+        )
+        const created = yield* Effect.all(tries, { concurrency: "unbounded" })
+        assert.lengthOf(
+          created.filter((one) => one),
+          1
+        )
+        assert.strictEqual(
+          fs.readFileSync(path.join(root, "run/note.json"), "utf8"),
+          String(created.indexOf(true))
+        )
+        assert.deepStrictEqual(fs.readdirSync(path.join(root, "run")), ["note.json"])
+      })
+    )
+  )
+
+  it.live("removes whatever has the name, and follows no link", () =>
+    withStorage((root) =>
+      Effect.gen(function* () {
+        const storage = yield* SharedStorage
+        yield* write("run", "streams.json", "{}")
+        yield* write("other", "state.json", "{}")
+        fs.mkdirSync(path.join(root, "run/source.json/deep"), { recursive: true })
+        fs.symlinkSync(path.join(root, "other"), path.join(root, "run/destination.json"))
+        yield* storage.remove("run", ["source.json", "destination.json", "nothing.json"])
+        assert.deepStrictEqual(yield* storage.list("run"), ["streams.json"])
+        assert.deepStrictEqual(yield* storage.list("nowhere"), [])
+        assert.deepStrictEqual(fs.readdirSync(path.join(root, "other")), ["state.json"])
       })
     )
   )
@@ -70,14 +108,10 @@ describe("SharedStorage", () => {
       Effect.gen(function* () {
         const storage = yield* SharedStorage
         yield* write("run", "config.json", "{}")
-        execFileSync("mkfifo", [
-          path.join(root, "run/state.json"),
-          path.join(root, "run/.config.json.written")
-        ])
+        execFileSync("mkfifo", [path.join(root, "run/state.json")])
         for (let call = 0; call < 5; call++) {
           const error = yield* Effect.flip(storage.read("run", "state.json"))
           assert.include(error.message, "run/state.json is no plain file")
-          assert.isTrue(yield* storage.isConnectors("run", "config.json"))
         }
       })
     )
@@ -175,4 +209,62 @@ describe("SharedStorage", () => {
       })
     )
   )
+})
+
+describe("a volume that hangs while a file is written", () => {
+  /** @param over calls that say that they were made, and never answer */
+  const hanging = (
+    root: string,
+    over: (hang: () => Effect.Effect<never>) => object,
+    isHung: { yes: boolean }
+  ) =>
+    SharedStorage.layer.pipe(
+      Layer.provide(
+        Layer.effect(
+          FileSystem.FileSystem,
+          Effect.map(FileSystem.FileSystem, (own) => ({
+            ...own,
+            ...over(() =>
+              Effect.andThen(
+                Effect.sync(() => void (isHung.yes = true)),
+                Effect.never
+              )
+            )
+          }))
+        ).pipe(Layer.provide(NodeFileSystem.layer))
+      ),
+      Layer.provide(testConfigLayer({ storage: { path: root } }))
+    )
+
+  const calls: ReadonlyArray<readonly [string, (hang: () => Effect.Effect<never>) => object, boolean]> = [
+    ["a write", (hang) => ({ writeFileString: hang, remove: hang }), false],
+    ["the removal of a draft", (hang) => ({ rename: hang, remove: hang }), false],
+    ["a replacement", (hang) => ({ rename: hang }), true]
+  ]
+  for (const [what, over, replaces] of calls) {
+    it.effect(`${what} is given up after its time`, () =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => fs.mkdtempSync(path.join(tmpdir(), "storage-"))),
+        (root) =>
+          Effect.gen(function* () {
+            const isHung = { yes: false }
+            fs.mkdirSync(path.join(root, "run"))
+            fs.writeFileSync(path.join(root, "run/state.json"), "old")
+            const writing = Effect.flatMap(SharedStorage, (storage) =>
+              replaces
+                ? Effect.asVoid(storage.replace("run", "state.json", "new", "old"))
+                : storage.write("run", "state.json", "new")
+            )
+            const fiber = yield* Effect.forkChild(
+              Effect.flip(writing).pipe(Effect.provide(hanging(root, over, isHung)))
+            )
+            yield* TestClock.withLive(eventually("it hangs", () => (isHung.yes ? true : undefined)))
+            yield* TestClock.adjust("31 seconds")
+            assert.strictEqual((yield* Fiber.join(fiber)).reason, "TimedOut")
+            assert.strictEqual(fs.readFileSync(path.join(root, "run/state.json"), "utf8"), "old")
+          }),
+        (root) => Effect.sync(() => fs.rmSync(root, { recursive: true, force: true }))
+      )
+    )
+  }
 })

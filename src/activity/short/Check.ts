@@ -3,13 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { WorkerConfig } from "../../Config.ts"
 import type { PodExit } from "../../kubernetes/PodEnd.ts"
-import type { TestParams } from "../../olake/contract/Legacy.ts"
+import type { CheckRequest } from "../../olake/contract/Request.ts"
 import * as Connector from "../../olake/Connector.ts"
 import { type ConnectionStatus, connectionStatus } from "../../olake/ConnectorOutput.ts"
 import type { Job } from "../../olake/Job.ts"
 import type { ActivityRun } from "../Activity.ts"
 import { explain, ownLog, terminationMessage } from "../Explain.ts"
-import { ofParams, ResultMissing, shortRun } from "./ShortRun.ts"
+import { annotated, ResultMissing, shortRun } from "./ShortRun.ts"
 
 /** From the cheapest place to the dearest: the shared storage, the Pod's status, the Pod's log. */
 const findStatus = Effect.fnUntraced(function* (exit: PodExit, job: Job) {
@@ -37,13 +37,12 @@ export const statusOf = Effect.fnUntraced(function* (exit: PodExit, job: Job) {
 })
 
 export const check = Effect.fn("activity.check")(
-  function* (params: TestParams, activity: ActivityRun) {
+  function* (request: CheckRequest, activity: ActivityRun) {
     const { jobs, timeouts } = yield* WorkerConfig
     const { job, exit } = yield* shortRun(
       {
-        ...ofParams(params),
-        operation: "check",
-        command: Connector.check(params, jobs.secretKey),
+        request,
+        command: Connector.check(request, jobs.secretKey),
         timeout: timeouts.test,
         variable: "TIMEOUT_ACTIVITY_TEST"
       },
@@ -52,6 +51,5 @@ export const check = Effect.fn("activity.check")(
     return yield* statusOf(exit, job)
   },
   Effect.scoped,
-  (effect, params) =>
-    Effect.annotateLogs(effect, { operation: "check", connector: params.SourceType, jobId: params.JobID })
+  annotated
 )

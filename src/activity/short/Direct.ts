@@ -3,15 +3,15 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { PodExit } from "../../kubernetes/PodEnd.ts"
-import { liftSecretKey } from "../../olake/Connector.ts"
+import * as Connector from "../../olake/Connector.ts"
 import { lastJsonObject } from "../../olake/ConnectorOutput.ts"
-import { type DirectRequest, timeoutOf } from "../../olake/contract/Current.ts"
+import type { DirectRequest } from "../../olake/contract/Request.ts"
 import * as GoJson from "../../olake/GoJson.ts"
 import type { Job } from "../../olake/Job.ts"
 import { SharedStorage } from "../../storage/SharedStorage.ts"
 import type { ActivityRun } from "../Activity.ts"
 import { explain } from "../Explain.ts"
-import { ResultMissing, shortRun } from "./ShortRun.ts"
+import { annotated, ResultMissing, shortRun } from "./ShortRun.ts"
 import { statusOf } from "./Check.ts"
 
 /** A path below the shared storage's root, of a file that is there and holds a JSON object. */
@@ -42,7 +42,7 @@ const checkOutput = Effect.fnUntraced(function* (exit: PodExit, job: Job) {
 
 const outputOf = Effect.fnUntraced(function* (request: DirectRequest, exit: PodExit, job: Job) {
   if (exit.failure !== undefined) return yield* yield* explain(exit, exit.failure, job)
-  const file = request.output_file
+  const file = request.outputFile
   if (file !== "") {
     const found = yield* (yield* SharedStorage).readJson(job.directory, file)
     if (Option.isNone(found)) return yield* missing(job, file)
@@ -56,24 +56,18 @@ export const direct = Effect.fn("activity.direct")(
   function* (request: DirectRequest, activity: ActivityRun) {
     const { job, exit } = yield* shortRun(
       {
-        operation: request.command,
-        connector: request.connector_type,
-        version: request.version,
-        jobId: request.job_id,
-        workflowId: request.workflow_id,
-        field: "workflow_id",
+        request,
         command: {
-          ...liftSecretKey(request.args ?? [request.command]),
-          files: (request.configs ?? []).map(({ name, data }) => ({ name, content: data }))
+          ...Connector.liftSecretKey(request.args),
+          files: request.files.map(({ name, content }) => Connector.configFile(name, content))
         },
-        timeout: timeoutOf(request) ?? DEFAULT_TIMEOUT,
+        timeout: request.timeout ?? DEFAULT_TIMEOUT,
         variable: "the request's timeout"
       },
       activity
     )
-    return yield* request.command === "check" ? checkOutput(exit, job) : outputOf(request, exit, job)
+    return yield* request.operation === "check" ? checkOutput(exit, job) : outputOf(request, exit, job)
   },
   Effect.scoped,
-  (effect, { command, connector_type, job_id }) =>
-    Effect.annotateLogs(effect, { operation: command, connector: connector_type, jobId: job_id })
+  annotated
 )

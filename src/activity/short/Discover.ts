@@ -2,24 +2,23 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { WorkerConfig } from "../../Config.ts"
-import type { DiscoverParams } from "../../olake/contract/Legacy.ts"
+import type { DiscoverRequest } from "../../olake/contract/Request.ts"
 import * as Connector from "../../olake/Connector.ts"
 import { STREAMS_FILE } from "../../olake/Workdir.ts"
 import { SharedStorage } from "../../storage/SharedStorage.ts"
 import type { ActivityRun } from "../Activity.ts"
 import { explain } from "../Explain.ts"
 import { bounded } from "../Result.ts"
-import { ofParams, ResultMissing, shortRun } from "./ShortRun.ts"
+import { annotated, ResultMissing, shortRun } from "./ShortRun.ts"
 
 export const discover = Effect.fn("activity.discover")(
-  function* (params: DiscoverParams, activity: ActivityRun) {
+  function* (request: DiscoverRequest, activity: ActivityRun) {
     const { jobs, timeouts } = yield* WorkerConfig
     const storage = yield* SharedStorage
     const { job, exit } = yield* shortRun(
       {
-        ...ofParams(params),
-        operation: "discover",
-        command: Connector.discover(params, jobs.secretKey),
+        request,
+        command: Connector.discover(request, jobs.secretKey),
         timeout: timeouts.discover,
         variable: "TIMEOUT_ACTIVITY_DISCOVER"
       },
@@ -37,6 +36,5 @@ export const discover = Effect.fn("activity.discover")(
     return yield* bounded(STREAMS_FILE, catalog.value)
   },
   Effect.scoped,
-  (effect, params) =>
-    Effect.annotateLogs(effect, { operation: "discover", connector: params.SourceType, jobId: params.JobID })
+  annotated
 )

@@ -5,12 +5,14 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { PodFailure } from "../../kubernetes/verdict/PodFailure.ts"
 import { PodRunner } from "../../kubernetes/PodRunner.ts"
-import type { DiscoverParams, TestParams } from "../../olake/contract/Legacy.ts"
+import type { ShortRequest } from "../../olake/contract/Request.ts"
 import type { CommandLine } from "../../olake/Connector.ts"
-import type { Job, Operation } from "../../olake/Job.ts"
-import { ofShortRun, problemWithDirectoryName } from "../../olake/Workdir.ts"
+import type { Job } from "../../olake/Job.ts"
+import { problemWithDirectoryName } from "../../olake/Workdir.ts"
 import { SharedStorage } from "../../storage/SharedStorage.ts"
+import { TemporalClient } from "../../temporal/TemporalClient.ts"
 import { type ActivityRun, InvalidRequest } from "../Activity.ts"
+import { removeCredentials } from "../Credentials.ts"
 
 /** The operation's own time is over; the Pod is deleted with it. */
 export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
@@ -55,14 +57,14 @@ export class ResultMissing extends Schema.TaggedError<ResultMissing>()("ResultMi
 }
 
 /** The id names the run's directory, and only this run's: a request cannot reach into another's. */
-const directoryOf = ({ field, workflowId }: ShortRequest, { run }: ActivityRun) => {
+const directoryOf = ({ idField, workflowId }: ShortRequest, { run }: ActivityRun) => {
   const problem =
     workflowId === run.workflowId
       ? problemWithDirectoryName(workflowId)
       : `must be the id of the workflow that asks (${run.workflowId})`
   return problem === undefined
-    ? Effect.succeed(ofShortRun(workflowId))
-    : Effect.fail(new InvalidRequest({ problems: [`${field}: ${problem}`] }))
+    ? Effect.succeed(workflowId)
+    : Effect.fail(new InvalidRequest({ problems: [`${idField}: ${problem}`] }))
 }
 
 /** Time left of `limit`, counted from when Temporal first scheduled the activity; attempts do not renew it. */
@@ -71,37 +73,31 @@ const timeLeft = (limit: Duration.Duration, scheduledAt: number): Effect.Effect<
     Duration.subtract(limit, Duration.millis(Math.max(0, now - scheduledAt)))
   )
 
-export interface ShortRequest {
-  readonly operation: Operation & ("discover" | "check" | "spec")
-  readonly connector: string
-  readonly version: string
-  readonly jobId: number
-  readonly workflowId: string
-  /** The request's field that has the workflow's id. */
-  readonly field: string
+export interface ShortWork {
+  readonly request: ShortRequest
   readonly command: CommandLine
   readonly timeout: Duration.Duration
   /** What sets the timeout. */
   readonly variable: string
 }
 
-/** What the first contract's requests have in common. */
-export const ofParams = (params: DiscoverParams | TestParams) => ({
-  connector: params.SourceType,
-  version: params.Version,
-  jobId: params.JobID,
-  workflowId: params.WorkflowID,
-  field: "WorkflowID"
-})
+/** Says in each line of the log what it is about. */
+export const annotated = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  { operation, connector, jobId }: ShortRequest
+): Effect.Effect<A, E, R> => Effect.annotateLogs(effect, { operation, connector, jobId })
 
 /** Writes the run's files, runs its Pod to the end and hands that over; the Pod is gone with the scope. */
-export const shortRun = Effect.fnUntraced(function* (request: ShortRequest, activity: ActivityRun) {
+export const shortRun = Effect.fnUntraced(function* (
+  { request, command, timeout: limit, variable }: ShortWork,
+  activity: ActivityRun
+) {
   const pods = yield* PodRunner
   const storage = yield* SharedStorage
-  const { operation, connector, version, command, jobId, variable } = request
+  const { operation, connector, version, jobId } = request
   const directory = yield* directoryOf(request, activity)
-  const timeout = yield* timeLeft(request.timeout, activity.scheduledAt)
-  const over = new TimedOut({ operation, limit: Duration.format(request.timeout), variable })
+  const timeout = yield* timeLeft(limit, activity.scheduledAt)
+  const over = new TimedOut({ operation, limit: Duration.format(limit), variable })
   if (Duration.toMillis(timeout) <= 0) return yield* over
   const job: Job = {
     operation,
@@ -114,10 +110,15 @@ export const shortRun = Effect.fnUntraced(function* (request: ShortRequest, acti
     jobId,
     run: activity.run,
     timeout,
-    attempt: activity.attempt
+    temporalNamespaceId: yield* (yield* TemporalClient).namespaceId
   }
+  // After the Pod, which goes first.
+  yield* Effect.addFinalizer(() => Effect.ignore(removeCredentials(directory)))
+  const { own } = yield* pods.find(job, activity.attempt === 1)
+  // What a Pod that is there already works with stays as it is; one that is being deleted is followed by another.
+  if (own === undefined || own.deletionTimestamp !== undefined) yield* storage.prepare(directory, job.files)
   const exit = yield* pods
-    .run(job, storage.prepare(directory, job.files))
+    .run(job)
     .pipe(Effect.timeoutOrElse({ duration: timeout, orElse: () => Effect.fail(over) }))
   const { failure } = exit
   if (failure !== undefined && isWorthAnother(failure, activity.attempt))

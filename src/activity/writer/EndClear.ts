@@ -6,21 +6,22 @@ import * as Effect from "effect/Effect"
 import { Jobs } from "../../database/Jobs.ts"
 import { FIRST_PROJECT } from "../../database/Projects.ts"
 import { SYNC_ARGS } from "../../olake/Connector.ts"
-import type { ClearEnded } from "../../olake/contract/Current.ts"
+import type { EndRequest } from "../../olake/contract/Request.ts"
 import { STATE_FILE } from "../../olake/Workdir.ts"
 import * as SyncSchedule from "../../temporal/SyncSchedule.ts"
 import type { ActivityRun } from "../Activity.ts"
-import { endRequest, type Persisted } from "./EndSync.ts"
+import { end, type Persisted } from "./EndSync.ts"
+import { annotated } from "./WriterRun.ts"
 
 /** The request of a sync that stands in a job's schedule. */
-const syncRequest = ({ connector_type, version, job_id, timeout }: ClearEnded, projectId: string) => ({
+const syncRequest = ({ connector, version, jobId, timeout }: EndRequest, projectId: string) => ({
   command: "sync",
-  connector_type,
+  connector_type: connector,
   version,
   args: SYNC_ARGS,
   configs: null,
-  workflow_id: SyncSchedule.workflowIdOf(projectId, job_id),
-  job_id,
+  workflow_id: SyncSchedule.workflowIdOf(projectId, jobId),
+  job_id: jobId,
   project_id: projectId,
   timeout,
   output_file: STATE_FILE,
@@ -37,11 +38,11 @@ const leftAs = (id: string, schedule: SyncSchedule.ScheduleState): string => {
 }
 
 /** Gives the job its syncs back, or says how the schedule is left. */
-const endSchedule = Effect.fnUntraced(function* (request: ClearEnded, isDone: boolean) {
-  const job = yield* (yield* Jobs).summary(request.job_id)
-  const projectId = request.project_id || job?.projectId || FIRST_PROJECT
-  const schedule = { projectId, jobId: request.job_id }
-  const id = SyncSchedule.idOf(projectId, request.job_id)
+const endSchedule = Effect.fnUntraced(function* (request: EndRequest, isDone: boolean) {
+  const job = yield* (yield* Jobs).summary(request.jobId)
+  const projectId = request.projectId || job?.projectId || FIRST_PROJECT
+  const schedule = { projectId, jobId: request.jobId }
+  const id = SyncSchedule.idOf(projectId, request.jobId)
   if (!isDone) return leftAs(id, yield* SyncSchedule.stateOf(schedule))
   // The UI itself marks a job that somebody has paused; the clear leaves the mark alone.
   const isPausedByPeople = job?.active === false
@@ -54,21 +55,21 @@ const endSchedule = Effect.fnUntraced(function* (request: ClearEnded, isDone: bo
   return ""
 })
 
-export const endClear = Effect.fn("activity.endClear")(
-  function* (request: ClearEnded, activity: ActivityRun) {
-    const { outcome } = request
-    const isFailure = outcome === "failed" || outcome === "cancelled"
-    const persisted = yield* endRequest(request, activity).pipe(
-      // Nothing will mend that state: the schedule is seen to all the same.
-      Effect.tapError((error) =>
-        error._tag === "InvalidState" && outcome !== "interrupted"
-          ? Effect.flatMap(endSchedule(request, !isFailure), Effect.logInfo)
-          : Effect.void
-      )
+export const endClear = Effect.fn("activity.endClear")(function* (
+  request: EndRequest,
+  activity: ActivityRun
+) {
+  const { outcome } = request
+  const isFailure = outcome === "failed" || outcome === "cancelled"
+  const persisted = yield* end(request, activity).pipe(
+    // Nothing will mend that state: the schedule is seen to all the same.
+    Effect.tapError((error) =>
+      error._tag === "InvalidState" && outcome !== "interrupted"
+        ? Effect.flatMap(endSchedule(request, !isFailure), Effect.logInfo)
+        : Effect.void
     )
-    if (outcome === "interrupted") return persisted
-    const remark = yield* endSchedule(request, !isFailure || persisted.finished)
-    return { ...persisted, remark } satisfies Persisted
-  },
-  (effect, { job_id }) => Effect.annotateLogs(effect, { operation: "clear-destination", jobId: job_id })
-)
+  )
+  if (outcome === "interrupted") return persisted
+  const remark = yield* endSchedule(request, !isFailure || persisted.finished)
+  return { ...persisted, remark } satisfies Persisted
+}, annotated)

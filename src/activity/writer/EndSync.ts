@@ -6,28 +6,24 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { WorkerConfig } from "../../Config.ts"
 import { Jobs } from "../../database/Jobs.ts"
-import type { DatabaseError } from "../../database/Query.ts"
+import { keyOf } from "../../kubernetes/pod/PodIdentity.ts"
 import { PodRunner } from "../../kubernetes/PodRunner.ts"
-import { keyOf } from "../../kubernetes/pod/PodSpec.ts"
+import { hasEndedWell } from "../../kubernetes/verdict/decide.ts"
 import { SyncTelemetry } from "../../notification/SyncTelemetry.ts"
-import type { PersistParams } from "../../olake/contract/Legacy.ts"
-import { PRIVATE_FILES } from "../../olake/Connector.ts"
-import { type ClearEnded, jobIdOf, type SyncEnded } from "../../olake/contract/Current.ts"
-import type { RunIdentity } from "../../olake/Job.ts"
+import type { EndRequest } from "../../olake/contract/Request.ts"
 import { hasFinished } from "../../olake/ExitMarker.ts"
-import { ofSync, STATE_FILE } from "../../olake/Workdir.ts"
-import type { JsonFile } from "../../storage/JsonFile.ts"
+import { ofWriter, STATE_FILE } from "../../olake/Workdir.ts"
+import { InvalidFile, type JsonFile } from "../../storage/JsonFile.ts"
 import { SharedStorage } from "../../storage/SharedStorage.ts"
-import { TemporalClient } from "../../temporal/TemporalClient.ts"
 import type { ActivityRun } from "../Activity.ts"
 import { LARGEST_RESULT } from "../Result.ts"
-import { saveLeft } from "./LeftState.ts"
-import { exitMarker, markerIfReadable, requireOwn } from "./WriterRun.ts"
+import { isNoJson, isOwn, saveOwn } from "./LeftState.ts"
+import { removeCredentialsIfPossible } from "../Credentials.ts"
+import { exitMarker, readLeft } from "./RunDirectory.ts"
+import { annotated, requireOwn } from "./WriterRun.ts"
 
 /** The state cannot be saved now; worth waiting for, whatever the reason. */
 export class StateUnsaved extends Schema.TaggedError<StateUnsaved>()("StateUnsaved", {
@@ -38,16 +34,6 @@ export class StateUnsaved extends Schema.TaggedError<StateUnsaved>()("StateUnsav
   override get message(): string {
     const until = this.limit === undefined ? "until it works" : `for ${this.limit}`
     return `The sync's state is not saved yet, and stays in the run's directory. ${this.problem} It is tried again ${until}.`
-  }
-  readonly isRetryable = true
-}
-
-/** Nobody but the run may have these: it does not end before they are gone. */
-export class ConfigsLeft extends Schema.TaggedError<ConfigsLeft>()("ConfigsLeft", {
-  problem: Schema.String
-}) {
-  override get message(): string {
-    return `The run's configs in clear text are not removed yet; what it had reached is saved. ${this.problem} It is tried again until it works.`
   }
   readonly isRetryable = true
 }
@@ -63,14 +49,15 @@ export class InvalidState extends Schema.TaggedError<InvalidState>()("InvalidSta
   readonly isRetryable = false
 }
 
+/** What a writer's end has come to, as the workflow hears it. */
 export interface Persisted {
   /** Whether the connector had ended well before it was asked to stop. */
   readonly finished: boolean
   /** False where the run left no state. */
   readonly saved: boolean
-  /** What was saved, where Temporal can carry it. */
+  /** What was saved, where it is asked for and Temporal can carry it. */
   readonly state: JsonFile["value"]
-  /** Path of the file with the state, for the second contract. */
+  /** Path of the file with the state, where that is asked for. */
   readonly response?: string
   /** What people should know besides, where the run did not complete. */
   readonly remark?: string
@@ -80,26 +67,20 @@ export interface Persisted {
 const untilItWorks = (error: { readonly message: string }) =>
   Effect.fail(new StateUnsaved({ problem: error.message }))
 
-/** SQLSTATE class 22: Postgres cannot hold that text as JSON, however often it is asked. */
-const refused = (jobId: number, error: DatabaseError): Effect.Effect<never, InvalidState | StateUnsaved> =>
-  error.code.startsWith("22")
-    ? Effect.fail(new InvalidState({ jobId, problem: error.message }))
-    : untilItWorks(error)
-
 /** For a cancelled run, which may have a directory or none: how long an empty volume is taken for one that is away. */
 const MOUNT_LIMIT = "1 hour"
 
 /** Fails where the run's directory must be there, or may be once the volume is mounted again. */
 const requireMount = Effect.fnUntraced(function* (
   directory: string,
-  { began, cancelled }: Ending,
+  { began, outcome }: EndRequest,
   scheduledAt: number
 ) {
   const storage = yield* SharedStorage
   const root = (yield* WorkerConfig).storage.path
   const missing = `The run's directory ${root}/${directory} is not there; is the volume mounted?`
   if (began) return yield* new StateUnsaved({ problem: missing })
-  if (!cancelled || (yield* storage.isInUse)) return
+  if (outcome !== "cancelled" || (yield* storage.isInUse)) return
   const waited = (yield* Clock.currentTimeMillis) - scheduledAt
   if (waited < Duration.toMillis(MOUNT_LIMIT)) {
     return yield* new StateUnsaved({ problem: missing, limit: MOUNT_LIMIT })
@@ -107,51 +88,23 @@ const requireMount = Effect.fnUntraced(function* (
   yield* Effect.logWarning(`${missing} It was waited for for ${MOUNT_LIMIT}: no state was saved`)
 })
 
-/** The state that the connector has left; none where it wrote nothing. */
-const leftState = Effect.fnUntraced(
-  function* (ending: Ending, directory: string, scheduledAt: number) {
-    const { jobId } = ending
-    const storage = yield* SharedStorage
-    if (!(yield* storage.hasDirectory(directory))) {
-      yield* requireMount(directory, ending, scheduledAt)
-      return Option.none<JsonFile>()
-    }
-    const state = yield* storage
-      .readJson(directory, STATE_FILE)
-      .pipe(
-        Effect.catchTag("InvalidFile", (error) =>
-          Effect.fail(new InvalidState({ jobId, problem: error.message }))
-        )
-      )
-    // What the run began with stands in the database already, or something newer does.
-    return (yield* storage.isConnectors(directory, STATE_FILE)) ? state : Option.none<JsonFile>()
-  },
-  Effect.catchTag("StorageError", untilItWorks)
-)
-
-export interface Ending {
-  readonly operation: "sync" | "clear-destination"
-  readonly jobId: number
-  readonly began: boolean
-  readonly cancelled: boolean
-  /** Whether the row's job counts as active from now on, as the first contract has it. */
-  readonly activates: boolean
-}
-
-type Writer = Pick<Ending, "operation" | "jobId">
-
-/** Ends a writer's Pod; whether its connector had ended well by itself before. */
-const endPod = Effect.fnUntraced(function* ({ operation, jobId }: Writer, { run }: ActivityRun) {
+/** Ends the writer's Pod. */
+const endPod = Effect.fnUntraced(function* ({ operation, jobId, began }: EndRequest, { run }: ActivityRun) {
   const pods = yield* PodRunner
-  const directory = ofSync(run.workflowId)
-  const noted = yield* markerIfReadable(directory)
-  const finished = yield* pods
-    .stop({ operation, jobId, run }, noted)
+  const pod = yield* pods
+    .stop({ operation, jobId, run })
     .pipe(Effect.catchTag("KubernetesError", untilItWorks))
-  if (finished) return true
-  // The Pod may have been gone, deleted by an attempt of this activity whose answer was lost.
-  const marker = yield* exitMarker(directory).pipe(Effect.catchTag("StorageError", untilItWorks))
-  return marker?.key === keyOf(run, operation) && hasFinished(marker)
+  const marker = yield* exitMarker(ofWriter(run.workflowId)).pipe(
+    Effect.catchTag("StorageError", untilItWorks)
+  )
+  // Of this very run: a directory may have been another run's before.
+  const own = marker?.key === keyOf(run, operation) ? marker : undefined
+  return {
+    /** Whether its connector had ended well by itself before. */
+    finished: (pod !== undefined && hasEndedWell(pod, own)) || (own !== undefined && hasFinished(own)),
+    /** Whether a connector of this run has worked in the directory. */
+    hasWorked: pod !== undefined || own !== undefined || began
+  }
 })
 
 const saves = Metric.counter("state_saves_total", {
@@ -160,106 +113,77 @@ const saves = Metric.counter("state_saves_total", {
 })
 const savedAs = (result: string) => Metric.update(Metric.withAttributes(saves, { result }), 1)
 
-/** People may write to the row between our look and our write, but not that often. */
-const LOOKS = 5
+/** The state that this run's connector has left; undefined where it left none, or the directory is another run's. */
+const leftState = Effect.fnUntraced(function* (
+  ending: EndRequest,
+  { run, scheduledAt }: ActivityRun,
+  hasWorked: boolean
+) {
+  const { jobId } = ending
+  const directory = ofWriter(run.workflowId)
+  const storage = yield* SharedStorage
+  if (!(yield* storage.hasDirectory(directory))) {
+    yield* requireMount(directory, ending, scheduledAt)
+    return undefined
+  }
+  const left = yield* readLeft(directory)
+  const version = left.note?.runId === undefined ? yield* (yield* Jobs).versionOf(jobId) : undefined
+  if (!isOwn(left, run, hasWorked, version)) {
+    yield* Effect.logInfo("the run's directory is another run's: this one has left no state")
+    return undefined
+  }
+  yield* removeCredentialsIfPossible(directory)
+  if (left.state instanceof InvalidFile)
+    return yield* new InvalidState({ jobId, problem: left.state.message })
+  // What the run began with stands in the database already, or something newer does.
+  return left.isConnectors ? left.state : undefined
+})
 
-/**
- * Whether the state is in the row now. A run that was terminated may still be at work here while the job's next one ends:
- * the row's version is looked at first and Temporal asked after it, so that an open run has nothing newer to overwrite.
- */
-const write = Effect.fnUntraced(
-  function* ({ jobId, activates }: Ending, { workflowId, runId }: RunIdentity, state: string) {
-    const jobs = yield* Jobs
-    const temporal = yield* TemporalClient
-    for (let look = 0; look < LOOKS; look++) {
-      const version = yield* jobs.versionOf(jobId)
-      if (version === undefined) {
-        yield* Effect.logWarning(`job ${jobId} is no longer in the database: its state was not saved`)
-        return false
-      }
-      if ((yield* temporal.lookAt(workflowId, runId)).state !== "open") {
-        const saved = yield* saveLeft(jobId, workflowId)
-        if (!saved)
-          yield* Effect.logWarning(
-            `the run is over and somebody has written to job ${jobId} since it began: its state was not saved, and stays in ${ofSync(workflowId)}/${STATE_FILE}`
-          )
-        return saved
-      }
-      if (yield* jobs.saveState(jobId, state, { activates, version })) return true
+/** Saves what a writer, whose Pod is over, has left. */
+const saveState = Effect.fnUntraced(
+  function* (ending: EndRequest, activity: ActivityRun, hasWorked: boolean) {
+    const { jobId } = ending
+    const state = yield* leftState(ending, activity, hasWorked)
+    if (state === undefined) return { saved: false, state: {} }
+    const saved = yield* saveOwn(ending, activity.run, state.text)
+    if (saved) {
+      yield* Effect.annotateLogs(Effect.logInfo("state saved"), { jobId })
+      yield* savedAs("saved")
     }
-    return yield* new StateUnsaved({ problem: `Others write to the row of job ${jobId} all the time.` })
+    const fits = Buffer.byteLength(state.text) <= LARGEST_RESULT
+    return { saved, state: fits ? state.value : {} }
   },
   (effect, { jobId }) =>
     effect.pipe(
       Effect.catchTags({
-        DatabaseError: (error) => refused(jobId, error),
+        DatabaseError: (error) =>
+          isNoJson(error)
+            ? Effect.fail(new InvalidState({ jobId, problem: error.message }))
+            : untilItWorks(error),
+        RowContended: untilItWorks,
         StorageError: untilItWorks,
-        TemporalUnavailable: untilItWorks,
-        InvalidFile: ({ message }) => Effect.fail(new InvalidState({ jobId, problem: message }))
+        TemporalUnavailable: untilItWorks
       })
-    )
-)
-
-/** Saves what a writer, whose Pod is gone, has left. */
-const saveState = Effect.fnUntraced(
-  function* (ending: Ending, { run, scheduledAt }: ActivityRun) {
-    const state = yield* leftState(ending, ofSync(run.workflowId), scheduledAt)
-    if (Option.isNone(state)) return { saved: false, state: {} }
-    const saved = yield* write(ending, run, state.value.text)
-    if (saved) {
-      yield* Effect.logInfo("state saved")
-      yield* savedAs("saved")
-    }
-    const fits = Buffer.byteLength(state.value.text) <= LARGEST_RESULT
-    return { saved, state: fits ? state.value.value : {} }
-  },
+    ),
   Effect.tapError(({ _tag }) => savedAs(_tag))
 )
 
-const ofJob = Effect.fnUntraced(function* (params: PersistParams, activity: ActivityRun) {
-  yield* requireOwn("WorkflowID", params.WorkflowID, activity)
-  const cancelled = params.outcome === "cancelled"
-  const ending = {
-    operation: "sync",
-    jobId: params.JobID,
-    began: params.Began,
-    cancelled,
-    activates: true
-  } as const
-  const finished = yield* endPod(ending, activity)
-  return { finished, ...(yield* saveState(ending, activity)) } satisfies Persisted
-})
-
-/** For the second contract: the result names the file, and configs in clear text go. */
-export const endRequest = Effect.fnUntraced(function* (
-  request: SyncEnded | ClearEnded,
-  activity: ActivityRun
-) {
-  const storage = yield* SharedStorage
-  const { job_id: jobId, workflow_id: workflowId, command: operation, began, outcome } = request
-  yield* requireOwn("workflow_id", workflowId, activity)
-  const directory = ofSync(workflowId)
-  const ending = { operation, jobId, began, cancelled: outcome === "cancelled", activates: false }
-  const finished = yield* endPod(ending, activity)
-  // Before the state, which may be none: these must not stay. But a volume that is read-only holds up no state.
-  const removal = yield* Effect.result(storage.remove(directory, PRIVATE_FILES))
-  const { saved } = yield* saveState(ending, activity)
-  if (Result.isFailure(removal)) return yield* new ConfigsLeft({ problem: removal.failure.message })
-  return { finished, saved, state: {}, response: `${directory}/${STATE_FILE}` } satisfies Persisted
-})
-
-const ofRequest = Effect.fnUntraced(function* (request: SyncEnded, activity: ActivityRun) {
-  const telemetry = yield* SyncTelemetry
-  const persisted = yield* endRequest(request, activity)
-  const run = { jobId: request.job_id, workflowId: request.workflow_id }
-  if (request.outcome === "completed" || persisted.finished) yield* telemetry.send("completed", run)
-  else if (request.outcome === "failed") yield* telemetry.send("failed", run)
+/** Ends the Pod, takes the run's credentials away and saves its state. */
+export const end = Effect.fnUntraced(function* (request: EndRequest, activity: ActivityRun) {
+  yield* requireOwn(request, activity)
+  const { finished, hasWorked } = yield* endPod(request, activity)
+  const { saved, state } = yield* saveState(request, activity, hasWorked)
+  const response = `${ofWriter(request.workflowId)}/${STATE_FILE}`
+  const persisted: Persisted =
+    request.answers === "state" ? { finished, saved, state } : { finished, saved, state: {}, response }
   return persisted
 })
 
-export const endSync = Effect.fn("activity.endSync")(
-  function* (params: PersistParams | SyncEnded, activity: ActivityRun) {
-    return yield* "JobID" in params ? ofJob(params, activity) : ofRequest(params, activity)
-  },
-  (effect, params) => Effect.annotateLogs(effect, { operation: "sync", jobId: jobIdOf(params) })
-)
+export const endSync = Effect.fn("activity.endSync")(function* (request: EndRequest, activity: ActivityRun) {
+  const telemetry = yield* SyncTelemetry
+  const persisted = yield* end(request, activity)
+  if (!request.reports) return persisted
+  if (request.outcome === "completed" || persisted.finished) yield* telemetry.send("completed", request)
+  else if (request.outcome === "failed") yield* telemetry.send("failed", request)
+  return persisted
+}, annotated)

@@ -31,7 +31,8 @@ export const probeCheck = (
     const id = `olake-doctor-${(yield* Random.nextIntBetween(0, 2 ** 32)).toString(16)}`
     const job = sampleJob(image, id)
     yield* Effect.addFinalizer(() => Effect.ignore(storage.removeDirectory(id)))
-    const { failure, view } = yield* pods.run(job, storage.prepare(id, []))
+    yield* storage.prepare(id, [])
+    const { failure, view } = yield* pods.run(job)
     const name = imageOf(image, jobs.registryBase)
     return failure === undefined
       ? ok(`a Pod of ${name} started on node ${view.node ?? "unknown"}, and ended`)

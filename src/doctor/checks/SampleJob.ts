@@ -29,6 +29,6 @@ export const sampleJob = (image: Image, id: string, operation: Operation = "spec
   files: [],
   jobId,
   run: { temporalNamespace: "", taskQueue: "", workflowId: id, runId: id },
-  timeout: Duration.minutes(10),
-  attempt: 1
+  temporalNamespaceId: "",
+  timeout: Duration.minutes(10)
 })

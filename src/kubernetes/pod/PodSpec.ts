@@ -5,53 +5,15 @@ import * as Redacted from "effect/Redacted"
 import type { WorkerConfig } from "../../Config.ts"
 import { SECRET_KEY_VARIABLE } from "../../olake/Connector.ts"
 import { markingCommand, POD_UID_VARIABLE } from "../../olake/ExitMarker.ts"
-import {
-  isLongRunning,
-  type Job,
-  type JobIdentity,
-  type Operation,
-  type RunIdentity
-} from "../../olake/Job.ts"
-import { MOUNT_PATH, sha256, SHARED_MOUNT_PATH } from "../../olake/Workdir.ts"
+import { isWriter, type Job } from "../../olake/Job.ts"
+import { MOUNT_PATH, SHARED_MOUNT_PATH } from "../../olake/Workdir.ts"
+import { annotationsOf, keyOf, labelsOf, nameOf, secretMetadata } from "./PodIdentity.ts"
 import { placementOf, type Rules } from "./PodPlacement.ts"
 import { MAIN_CONTAINER } from "./PodView.ts"
 
 type Jobs = WorkerConfig["Service"]["jobs"]
 
-export const KEY_LABEL = "olake.io/key"
-export const JOB_ID_LABEL = "olake.io/job-id"
-export const CONNECTOR_LABEL = "olake.io/connector"
-export const OPERATION_LABEL = "olake.io/operation-type"
-export const WORKFLOW_ID_ANNOTATION = "olake.io/workflow-id"
-export const RUN_ID_ANNOTATION = "olake.io/run-id"
-export const SECRET_ANNOTATION = "olake.io/secret-name"
-export const CREATED_AT_ANNOTATION = "olake.io/created-at"
-export const NAMESPACE_ANNOTATION = "olake.io/temporal-namespace"
-
 const VOLUME = "job-storage"
-
-const hash = (length: number, ...parts: ReadonlyArray<string | number>): string =>
-  sha256(JSON.stringify(parts)).slice(0, length)
-
-/** Which run a Pod belongs to, whole and short enough for a label. */
-export const keyOf = (run: RunIdentity, operation: Operation): string =>
-  hash(16, run.temporalNamespace, run.taskQueue, run.workflowId, run.runId, operation)
-
-/**
- * A writer's name is its job's, so the API server itself refuses a second writer beside a live one.
- * All others are named after their run. Hashes are of whole ids: no two are cut into the same name.
- */
-export const nameOf = (job: JobIdentity): string =>
-  isLongRunning(job.operation)
-    ? `olake-job-${job.jobId}-${hash(10, job.run.temporalNamespace, job.run.taskQueue, job.jobId)}`
-    : `olake-${job.operation}-${keyOf(job.run, job.operation)}`
-
-/** The nearest valid label value; for people to search by, the annotation has the id itself. */
-export const labelValue = (text: string): string =>
-  text
-    .replace(/[^A-Za-z0-9_.-]/g, "-")
-    .slice(0, 63)
-    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, "")
 
 export const imageOf = (job: Pick<Job, "connector" | "version">, registryBase: string): string => {
   const base = registryBase.replace(/\/+$/, "")
@@ -93,26 +55,10 @@ export const ownSecret = (
 ): V1Secret => ({
   apiVersion: "v1",
   kind: "Secret",
-  metadata: {
-    name,
-    namespace,
-    labels: labelsOf(job),
-    ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: owner.name, uid: owner.uid }]
-  },
+  metadata: secretMetadata(job, name, owner, namespace),
   immutable: true,
   type: "Opaque",
   stringData: { [SECRET_KEY_VARIABLE]: job.secretKey === undefined ? "" : Redacted.value(job.secretKey) }
-})
-
-const labelsOf = (job: Job): Record<string, string> => ({
-  "app.kubernetes.io/name": "olake",
-  "app.kubernetes.io/component": `${job.connector}-${job.operation}`,
-  "app.kubernetes.io/managed-by": "olake-workers",
-  [OPERATION_LABEL]: job.operation,
-  [CONNECTOR_LABEL]: job.connector,
-  [JOB_ID_LABEL]: String(job.jobId),
-  "olake.io/workflow-id": labelValue(job.run.workflowId),
-  [KEY_LABEL]: keyOf(job.run, job.operation)
 })
 
 const resourcesOf = (jobs: Jobs): V1ResourceRequirements => {
@@ -158,27 +104,18 @@ export const build = (
   job: Job,
   { namespace, workerPod, jobs, rules, secretKey, ownSecretName, marksExit, now }: PodContext
 ): V1Pod => {
-  const name = nameOf(job)
   const mount = (mountPath: string) => ({ name: VOLUME, mountPath, subPath: job.directory })
   return {
     apiVersion: "v1",
     kind: "Pod",
     metadata: {
-      name,
+      name: nameOf(job, jobs.pvcName),
       namespace,
       labels: labelsOf(job),
       annotations: {
         ...jobs.podAnnotations,
-        "olake.io/created-by-pod": `olake.io/olake-workers/${workerPod}`,
-        [CREATED_AT_ANNOTATION]: now,
-        [WORKFLOW_ID_ANNOTATION]: job.run.workflowId,
-        [RUN_ID_ANNOTATION]: job.run.runId,
-        [NAMESPACE_ANNOTATION]: job.run.temporalNamespace,
-        "olake.io/operation-type": job.operation,
-        "olake.io/connector-type": job.connector,
-        "olake.io/job-id": String(job.jobId),
-        ...(secretKey === "ownSecret" ? { [SECRET_ANNOTATION]: ownSecretName } : {}),
-        ...(isLongRunning(job.operation)
+        ...annotationsOf(job, workerPod, secretKey === "ownSecret" ? ownSecretName : undefined, now),
+        ...(isWriter(job.operation)
           ? {
               "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
               "karpenter.sh/do-not-disrupt": "true"
@@ -214,7 +151,7 @@ export const build = (
           ],
           // The chart's, for all connectors; it may hold OLAKE_SECRET_KEY too, which the one above hides.
           envFrom: [{ configMapRef: { name: GLOBAL_ENV, optional: true } }],
-          ...(jobs.storageProbe && isLongRunning(job.operation) ? { livenessProbe: storageProbe } : {}),
+          ...(jobs.storageProbe && isWriter(job.operation) ? { livenessProbe: storageProbe } : {}),
           resources: resourcesOf(jobs),
           securityContext: {
             allowPrivilegeEscalation: false,

@@ -37,9 +37,11 @@ export interface PodJson {
     readonly creationTimestamp?: string
     readonly deletionTimestamp?: string
     readonly deletionGracePeriodSeconds?: number
+    readonly finalizers?: ReadonlyArray<string>
   }
   readonly spec?: {
     readonly nodeName?: string
+    readonly volumes?: ReadonlyArray<{ readonly persistentVolumeClaim?: { readonly claimName: string } }>
     readonly activeDeadlineSeconds?: number
     readonly containers?: ReadonlyArray<{
       readonly name: string
@@ -100,6 +102,10 @@ export interface PodView {
   readonly containers: ReadonlyArray<ContainerView>
   readonly image?: string
   readonly memoryLimit?: string
+  /** Names of the volume claims that it mounts. */
+  readonly claims: ReadonlyArray<string>
+  /** What keeps the object from going away once it is deleted. */
+  readonly finalizers?: ReadonlyArray<string>
 }
 
 const TERMINATION_MESSAGE = 4096
@@ -126,16 +132,8 @@ const fromContainer = (status: ContainerStatusJson, kind: ContainerView["kind"])
     })
   }
   if (running !== undefined) {
-    return defined<ContainerView>({
-      name: status.name,
-      kind,
-      state: "running",
-      reason: undefined,
-      message: undefined,
-      exitCode: undefined,
-      startedAt: timeOf(running.startedAt),
-      finishedAt: undefined
-    })
+    const startedAt = timeOf(running.startedAt)
+    return { name: status.name, kind, state: "running", ...(startedAt === undefined ? {} : { startedAt }) }
   }
   // A node that was restarted forgets how a container ended and says so in its last state only.
   const last = status.lastState?.terminated
@@ -201,7 +199,9 @@ export const fromPod = ({ metadata, spec, status }: PodJson): PodView => {
       )
     ],
     image: main?.image,
-    memoryLimit: main?.resources?.limits?.memory
+    memoryLimit: main?.resources?.limits?.memory,
+    claims: (spec?.volumes ?? []).flatMap(({ persistentVolumeClaim: claim }) => claim?.claimName ?? []),
+    finalizers: metadata.finalizers
   })
 }
 

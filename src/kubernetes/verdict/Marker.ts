@@ -1,13 +1,10 @@
 /** What a marker says of a writer's Pod, and where none can be made. Pure. */
-import { type ExitMarker, hasFinished } from "../../olake/ExitMarker.ts"
+import { type ExitMarker, hasEndedByItself, hasFinished } from "../../olake/ExitMarker.ts"
 import { isOwnEnd } from "../../olake/Failures.ts"
 import { isGos } from "../pod/PodIdentity.ts"
 import type { PodFailure } from "./PodFailure.ts"
 import { failed, failure, type PodStatusOptions, type Verdict } from "./Verdict.ts"
 import { type ContainerView, MAIN_CONTAINER, type PodView } from "../pod/PodView.ts"
-
-/** From there on a shell means a signal. */
-const FIRST_SIGNAL = 128
 
 /** The connector's own end, as a container's: what `decide` judges by its exit code. */
 const ownEnd = ({ exitCode }: ExitMarker): ContainerView => ({
@@ -34,7 +31,7 @@ export const withMarker = (
     const main = view.containers.find(({ name }) => name === MAIN_CONTAINER)
     return failed(10, failure(view, "Interrupted", main))
   }
-  if (marker.stopped || marker.exitCode >= FIRST_SIGNAL) return plain
+  if (!hasEndedByItself(marker)) return plain
   const found = plain._tag === "Failed" ? plain.failure : plain.giveUp?.failure
   // The container's own words of a failure say more than a marker, but none stand against work that is done.
   const isTold = found !== undefined && isOwnEnd(found.class) && !hasFinished(marker)

@@ -4,10 +4,11 @@
  * connector ended, then how the connector ended (not the phase, which lies and comes later), then what it waits for.
  * A marker that the connector's shell has left stands above all of it.
  */
+import type { ExitMarker } from "../../olake/ExitMarker.ts"
 import type { FailureClass } from "../../olake/Failures.ts"
 import { withMarker } from "./Marker.ts"
 import * as Reasons from "./Reasons.ts"
-import { failed, failure, pending, type PodStatusOptions, type Verdict } from "./Verdict.ts"
+import { defaultTimers, failed, failure, pending, type PodStatusOptions, type Verdict } from "./Verdict.ts"
 import { type ContainerView, MAIN_CONTAINER, type PodView } from "../pod/PodView.ts"
 import { fromScheduling, fromWaiting } from "./Waiting.ts"
 
@@ -176,3 +177,7 @@ export const decide = (pod: PodView | Gone, options: PodStatusOptions): Verdict 
   const plain = "gone" in pod ? ofGone(view, options) : ofLive(view, options)
   return withMarker(plain, view, options, (ended) => fromExit(view, ended, options))
 }
+
+/** Whether the Pod's connector had done its work by itself when it was seen so. */
+export const hasEndedWell = (view: PodView, marker?: ExitMarker): boolean =>
+  decide(view, { kind: "long", stopRequested: false, marker, timers: defaultTimers })._tag === "Succeeded"

@@ -5,7 +5,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { ConnectorType, ConnectorVersion, JobId, Whole, WorkflowId } from "./Legacy.ts"
+import { ConnectorType, ConnectorVersion, JobId, OutcomeField, Whole, WorkflowId } from "./Legacy.ts"
 import { problemWithFileName } from "../Workdir.ts"
 
 const text = Schema.String.pipe(Schema.withDecodingDefaultKey(Effect.succeed("")))
@@ -51,7 +51,6 @@ export const DirectRequest = Schema.Struct({
   version: ConnectorVersion,
   job_id: Whole.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0)))
 })
-export type DirectRequest = typeof DirectRequest.Type
 
 /** The schedule of a writer may be older than requests, and then only the job is known. */
 const ofJob = {
@@ -62,7 +61,6 @@ const ofJob = {
 }
 
 export const SyncRequest = Schema.Struct({ ...ofJob, command: Schema.Literal("sync") })
-export type SyncRequest = typeof SyncRequest.Type
 
 export const ClearRequest = Schema.Struct({
   ...ofJob,
@@ -70,7 +68,6 @@ export const ClearRequest = Schema.Struct({
   /** The file of the streams to clear; never none, for that would be all. */
   temp_path: SharedPath
 })
-export type ClearRequest = typeof ClearRequest.Type
 
 /**
  * What ends a writer of the second contract: who it is, and how it went, which the Go worker left out. Asks for no more:
@@ -84,9 +81,8 @@ const ended = {
   version: text,
   timeout: Schema.Number.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
   began: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
-  outcome: Schema.Literals(["completed", "failed", "cancelled", "interrupted", "unknown"]).pipe(
-    Schema.withDecodingDefaultKey(Effect.succeed("unknown" as const))
-  )
+  outcome: OutcomeField,
+  failure_type: Schema.optionalKey(Schema.String)
 }
 export const SyncEnded = Schema.Struct({ ...ended, command: Schema.Literal("sync") })
 export type SyncEnded = typeof SyncEnded.Type
@@ -112,7 +108,3 @@ export type AlertParams = typeof AlertParams.Type
 /** The request's own limit; none where it is zero. */
 export const timeoutOf = ({ timeout }: { readonly timeout: number }): Duration.Duration | undefined =>
   timeout === 0 ? undefined : Duration.millis(timeout / 1_000_000)
-
-/** The job of a request of either contract. */
-export const jobIdOf = (request: { readonly JobID: number } | { readonly job_id: number }): number =>
-  "JobID" in request ? request.JobID : request.job_id

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { outcomeNames } from "../Outcome.ts"
 
 /** `source-<type>` of the image name. */
 export const ConnectorType = Schema.String.check(
@@ -70,12 +71,17 @@ export const JobId = Schema.Int.check(
 export const SyncParams = Schema.Struct({ JobID: JobId, WorkflowID: WorkflowId })
 export type SyncParams = typeof SyncParams.Type
 
+/** How a writer's step ended, as our workflows say it; others do not. */
+export const OutcomeField = Schema.Literals(outcomeNames).pipe(
+  Schema.withDecodingDefaultKey(Effect.succeed("unknown" as const))
+)
+
 /** Argument of the activity that ends a sync. */
 export const PersistParams = Schema.Struct({
   ...SyncParams.fields,
   /** Whether the run surely has a directory. */
   Began: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
-  /** How the run ends; workflows of before do not say. */
-  outcome: Schema.optionalKey(Schema.String)
+  outcome: OutcomeField,
+  failure_type: Schema.optionalKey(Schema.String)
 })
 export type PersistParams = typeof PersistParams.Type

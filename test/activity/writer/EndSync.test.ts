@@ -9,40 +9,71 @@ import { Jobs } from "../../../src/database/Jobs.ts"
 import { DatabaseError } from "../../../src/database/Query.ts"
 import { KubernetesError } from "../../../src/kubernetes/api/KubernetesError.ts"
 import { PodRunner } from "../../../src/kubernetes/PodRunner.ts"
-import { keyOf } from "../../../src/kubernetes/pod/PodSpec.ts"
+import { keyOf } from "../../../src/kubernetes/pod/PodIdentity.ts"
+import type { PodView } from "../../../src/kubernetes/pod/PodView.ts"
 import { SyncTelemetry } from "../../../src/notification/SyncTelemetry.ts"
-import { InvalidFile } from "../../../src/storage/JsonFile.ts"
-import { ofSync } from "../../../src/olake/Workdir.ts"
+import type { EndRequest } from "../../../src/olake/contract/Request.ts"
+import { hashOf } from "../../../src/olake/RunNote.ts"
+import { ofWriter } from "../../../src/olake/Workdir.ts"
 import { SharedStorage } from "../../../src/storage/SharedStorage.ts"
 import { StorageError } from "../../../src/storage/StorageError.ts"
 import { TemporalClient } from "../../../src/temporal/TemporalClient.ts"
+import { aPod } from "../../support/PodBuilder.ts"
 import { testConfigLayer } from "../../support/TestConfig.ts"
 
 const run = { temporalNamespace: "default", taskQueue: "q", workflowId: "w-1", runId: "r-1" }
-const activity = { run, attempt: 1, scheduledAt: 0 }
+const activity = { run, activityId: "2", attempt: 1, scheduledAt: 0 }
 const text = `{"lsn":1}`
-const state = Effect.succeed(Option.some({ text, value: { lsn: 1 } }))
+const NOTE = { jobId: 7, workflowId: "w-1", rowVersion: "740", runId: "r-1" }
+
+const REQUEST: EndRequest = {
+  operation: "sync",
+  jobId: 7,
+  connector: "",
+  version: "",
+  projectId: "123",
+  timeout: 0,
+  workflowId: "w-1",
+  idField: "WorkflowID",
+  keepsLog: false,
+  outcome: "completed",
+  began: true,
+  activates: true,
+  reports: false,
+  answers: "state"
+}
 
 type Storage = Partial<SharedStorage["Service"]>
+
+/** The run's directory: its files by name. */
+const directory = (over: Readonly<Record<string, string | undefined>> = {}): Storage => {
+  const files: Readonly<Record<string, string | undefined>> = {
+    "state.json": text,
+    ".olake-run.json": JSON.stringify(NOTE),
+    ...over
+  }
+  return {
+    hasDirectory: () => Effect.succeed(true),
+    list: () => Effect.succeed(Object.keys(files)),
+    remove: () => Effect.void,
+    restoreTaken: () => Effect.succeed(false),
+    read: (_directory, file) => Effect.succeed(Option.fromNullishOr(files[file]))
+  }
+}
 
 const ending = (over: {
   readonly storage?: Storage
   readonly save?: Effect.Effect<boolean, DatabaseError>
-  readonly stop?: Effect.Effect<boolean, KubernetesError>
+  readonly stop?: Effect.Effect<PodView | undefined, KubernetesError>
+  readonly files?: Readonly<Record<string, string | undefined>>
   readonly began?: boolean
-  readonly outcome?: string
+  readonly outcome?: EndRequest["outcome"]
   readonly isOver?: boolean
 }) => {
   const saved: Array<string> = []
-  const storage = {
-    hasDirectory: () => Effect.succeed(true),
-    read: () => Effect.succeed(Option.none<string>()),
-    readJson: () => state,
-    isConnectors: () => Effect.succeed(true),
-    ...over.storage
-  }
+  const storage = { ...directory(over.files), ...over.storage }
   const layer = Layer.mergeAll(
-    Layer.mock(PodRunner, { stop: () => over.stop ?? Effect.succeed(false) }),
+    Layer.mock(PodRunner, { stop: () => over.stop ?? Effect.succeed(undefined) }),
     Layer.mock(SharedStorage, storage),
     Layer.mock(SyncTelemetry, {}),
     Layer.mock(TemporalClient, {
@@ -52,16 +83,16 @@ const ending = (over: {
     testConfigLayer({ storage: { path: "/data" } }),
     Layer.mock(Jobs, {
       versionOf: () => Effect.succeed("741"),
-      saveState: (_, given) => Effect.suspend(() => (saved.push(given), over.save ?? Effect.succeed(true)))
+      saveState: (_, given, { version }) =>
+        Effect.suspend(() => (saved.push(`${given} over ${version}`), over.save ?? Effect.succeed(true)))
     })
   )
-  const params = {
-    JobID: 7,
-    WorkflowID: "w-1",
-    Began: over.began ?? true,
-    outcome: over.outcome ?? "completed"
+  const request = {
+    ...REQUEST,
+    began: over.began ?? true,
+    outcome: over.outcome ?? ("completed" as const)
   }
-  return { saved, result: endSync(params, activity).pipe(Effect.provide(layer)) }
+  return { saved, result: endSync(request, activity).pipe(Effect.provide(layer)) }
 }
 
 const database = (code: string) =>
@@ -76,15 +107,17 @@ const storageTrouble = new StorageError({
 describe("the end of a sync", () => {
   it.effect("saves what the connector left, as it is", () =>
     Effect.gen(function* () {
-      const { saved, result } = ending({ stop: Effect.succeed(true) })
+      const { saved, result } = ending({ stop: Effect.succeed(aPod().exited(0).view()) })
       assert.deepStrictEqual(yield* result, { finished: true, saved: true, state: { lsn: 1 } })
-      assert.deepStrictEqual(saved, [text])
+      assert.deepStrictEqual(saved, [`${text} over 741`])
     })
   )
 
   it.effect("saves nothing that the worker itself had put there: the database may have something newer", () =>
     Effect.gen(function* () {
-      const { saved, result } = ending({ storage: { isConnectors: () => Effect.succeed(false) } })
+      const { saved, result } = ending({
+        files: { ".olake-run.json": JSON.stringify({ ...NOTE, stateHash: hashOf(text) }) }
+      })
       assert.deepStrictEqual(yield* result, { finished: false, saved: false, state: {} })
       assert.deepStrictEqual(saved, [])
     })
@@ -94,8 +127,8 @@ describe("the end of a sync", () => {
     Effect.gen(function* () {
       const note = { key: keyOf(activity.run, "sync"), uid: "u", exitCode: 0, stopped: false }
       const finished = (over: Partial<typeof note>) => {
-        const read = () => Effect.succeed(Option.some(JSON.stringify({ ...note, ...over })))
-        return Effect.map(ending({ storage: { read } }).result, (persisted) => persisted.finished)
+        const files = { ".olake-exit.json": JSON.stringify({ ...note, ...over }) }
+        return Effect.map(ending({ files }).result, (persisted) => persisted.finished)
       }
       assert.isTrue(yield* finished({}))
       assert.isFalse(yield* finished({ stopped: true }))
@@ -106,7 +139,7 @@ describe("the end of a sync", () => {
 
   const waits: ReadonlyArray<readonly [string, Parameters<typeof ending>[0]]> = [
     ["a directory that must be there", { storage: { hasDirectory: () => Effect.succeed(false) } }],
-    ["a storage that refuses", { storage: { readJson: () => Effect.fail(storageTrouble) } }],
+    ["a storage that refuses", { storage: { read: () => Effect.fail(storageTrouble) } }],
     ["a Postgres of another password or without its table", { save: Effect.fail(database("42P01")) }],
     [
       "an API server that refuses the delete",
@@ -133,12 +166,12 @@ describe("the end of a sync", () => {
         hasDirectory: () => Effect.succeed(false),
         isInUse: Effect.succeed(isInUse)
       })
-      for (const over of [
+      const given: ReadonlyArray<Parameters<typeof ending>[0]> = [
         { outcome: "cancelled", storage: storage(true) },
         // As the very first run of an installation, refused before it had a directory.
         { outcome: "failed", storage: storage(false) }
-      ])
-        assert.isFalse((yield* ending({ began: false, ...over }).result).saved)
+      ]
+      for (const over of given) assert.isFalse((yield* ending({ began: false, ...over }).result).saved)
     })
   )
 
@@ -149,7 +182,7 @@ describe("the end of a sync", () => {
         const storage = { hasDirectory: () => Effect.succeed(false), isInUse: Effect.succeed(false) }
         const { result } = ending({ began: false, outcome: "cancelled", storage })
         const error = yield* Effect.flip(result)
-        assert.include(error.message, `The run's directory /data/${ofSync("w-1")} is not there`)
+        assert.include(error.message, `The run's directory /data/${ofWriter("w-1")} is not there`)
         assert.include(error.message, "tried again for 1 hour")
         yield* TestClock.adjust("1 hour")
         assert.isFalse((yield* result).saved)
@@ -158,11 +191,7 @@ describe("the end of a sync", () => {
 
   it.effect("gives up a state that is none, and one that Postgres cannot hold", () =>
     Effect.gen(function* () {
-      const broken = Effect.fail(new InvalidFile({ path: "/data/state.json", problem: "is empty" }))
-      for (const over of [
-        { storage: { readJson: () => broken } },
-        { save: Effect.fail(database("22P05")) }
-      ]) {
+      for (const over of [{ files: { "state.json": "" } }, { save: Effect.fail(database("22P05")) }]) {
         const error = yield* Effect.flip(ending(over).result)
         assert.strictEqual(error._tag, "InvalidState")
         assert.isFalse(error.isRetryable)
@@ -171,30 +200,82 @@ describe("the end of a sync", () => {
   )
 })
 
+describe("a directory that is not the ending run's", () => {
+  const another = { ".olake-run.json": JSON.stringify({ ...NOTE, runId: "r-2" }) }
+
+  it.effect("of another run of the workflow: nothing of it is saved, or removed", () =>
+    Effect.gen(function* () {
+      const removed: Array<string> = []
+      const storage = {
+        ...directory({ ...another, "source.json": "{}" }),
+        remove: (_: string, files: ReadonlyArray<string>) => Effect.sync(() => void removed.push(...files))
+      }
+      for (const stop of [Effect.succeed(undefined), Effect.succeed(aPod().exited(0).view())]) {
+        const { saved, result } = ending({ storage, stop })
+        assert.isFalse((yield* result).saved)
+        assert.deepStrictEqual([saved, removed], [[], []])
+      }
+    })
+  )
+
+  it.effect(
+    "of a worker before 0.2, whose note names no run: by what shows that this run has worked there",
+    () =>
+      Effect.gen(function* () {
+        const { runId: _, ...old } = NOTE
+        const noted = (more: object) => ({ ".olake-run.json": JSON.stringify({ ...old, ...more }) })
+        const isSaved = (given: Parameters<typeof ending>[0]) =>
+          Effect.map(ending(given).result, ({ saved }) => saved)
+        const exit = JSON.stringify({ key: keyOf(run, "sync"), uid: "u", exitCode: 0, stopped: false })
+        // Somebody has written to the row since: it may be a later run's.
+        assert.isFalse(yield* isSaved({ files: noted({}), began: false }))
+        assert.isTrue(yield* isSaved({ files: noted({}) }))
+        assert.isTrue(yield* isSaved({ files: noted({ rowVersion: "741" }), began: false }))
+        assert.isTrue(yield* isSaved({ files: { ...noted({}), ".olake-exit.json": exit }, began: false }))
+        assert.isTrue(
+          yield* isSaved({ files: noted({}), began: false, stop: Effect.succeed(aPod().running().view()) })
+        )
+        assert.isFalse(yield* isSaved({ files: noted({ rowVersion: "741", workflowId: "w-2" }) }))
+      })
+  )
+
+  it.effect("of the Go worker, which leaves no note, is the run's", () =>
+    Effect.gen(function* () {
+      const { saved, result } = ending({ files: { ".olake-run.json": undefined } })
+      assert.isTrue((yield* result).saved)
+      assert.deepStrictEqual(saved, [`${text} over 741`])
+      // Its Pod went with the cancel.
+      const { result: cancelled } = ending({ files: { ".olake-run.json": undefined }, began: false })
+      assert.isTrue((yield* cancelled).saved)
+    })
+  )
+
+  it.effect("a run that is over saves against the row as it began", () =>
+    Effect.gen(function* () {
+      const { saved, result } = ending({ isOver: true })
+      assert.isTrue((yield* result).saved)
+      assert.deepStrictEqual(saved, [`${text} over 740`])
+    })
+  )
+
+  it.effect("what cannot be removed holds up no state", () =>
+    Effect.gen(function* () {
+      const storage = { ...directory({ "source.json": "{}" }), remove: () => Effect.fail(storageTrouble) }
+      assert.isTrue((yield* ending({ storage }).result).saved)
+    })
+  )
+})
+
 describe("the end of a run of the second contract", () => {
-  const request = {
-    command: "sync",
-    workflow_id: "w-1",
-    job_id: 7,
-    project_id: "123",
-    connector_type: "",
-    version: "",
-    timeout: 0,
-    began: true,
-    outcome: "completed"
-  } as const
-  const broken = Effect.fail(new InvalidFile({ path: "/data/state.json", problem: "is empty" }))
+  const request: EndRequest = { ...REQUEST, reports: true, answers: "path" }
 
   it.effect("takes away what holds credentials, though the state is none", () =>
     Effect.gen(function* () {
       const removed: Array<string> = []
       const layer = Layer.mergeAll(
-        Layer.mock(PodRunner, { stop: () => Effect.succeed(false) }),
+        Layer.mock(PodRunner, { stop: () => Effect.succeed(undefined) }),
         Layer.mock(SharedStorage, {
-          hasDirectory: () => Effect.succeed(true),
-          isConnectors: () => Effect.succeed(true),
-          read: () => Effect.succeed(Option.none<string>()),
-          readJson: () => broken,
+          ...directory({ "state.json": "", "source.json": "{}", "destination.json.worker-0-1f.tmp": "{" }),
           remove: (_directory, files) => Effect.sync(() => void removed.push(...files))
         }),
         Layer.mock(SyncTelemetry, {}),
@@ -204,7 +285,7 @@ describe("the end of a run of the second contract", () => {
       )
       const error = yield* Effect.flip(endSync(request, activity).pipe(Effect.provide(layer)))
       assert.strictEqual(error._tag, "InvalidState")
-      assert.deepStrictEqual(removed, ["source.json", "destination.json"])
+      assert.deepStrictEqual(removed, ["source.json", "destination.json.worker-0-1f.tmp"])
     })
   )
 })

@@ -5,11 +5,12 @@ import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import * as Fiber from "effect/Fiber"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
-import { rescue } from "../../../src/activity/writer/LeftState.ts"
+import { release } from "../../../src/activity/writer/LeftState.ts"
 import { Jobs } from "../../../src/database/Jobs.ts"
 import { DatabaseError } from "../../../src/database/Query.ts"
-import { requestedSync, SYNC_ARGS } from "../../../src/olake/Connector.ts"
-import { ofSync } from "../../../src/olake/Workdir.ts"
+import { PodRunner } from "../../../src/kubernetes/PodRunner.ts"
+import { encodeRunNote, hashOf } from "../../../src/olake/RunNote.ts"
+import { ofWriter } from "../../../src/olake/Workdir.ts"
 import { SharedStorage } from "../../../src/storage/SharedStorage.ts"
 import { temporaryFolder } from "../../support/Conditions.ts"
 import { aPod } from "../../support/PodBuilder.ts"
@@ -19,23 +20,27 @@ const WORKFLOW = "sync-123-7"
 const ofJob = (jobId: number, operation = "sync") =>
   aPod()
     .labelled({ "olake.io/job-id": String(jobId), "olake.io/operation-type": operation })
-    .annotated({ "olake.io/workflow-id": WORKFLOW })
+    .annotated({ "olake.io/workflow-id": WORKFLOW, "olake.io/run-id": "r-1" })
     .view()
 
 interface Given {
   readonly pod?: ReturnType<typeof ofJob>
   /** What the connector wrote over the state that it was given; nothing where undefined. */
   readonly left?: string
-  readonly rowVersion?: string
+  /** The run that the directory's note names; none, as workers before 0.2 wrote it, where undefined. */
+  readonly runId?: string | undefined
   /** Answers of the database, in their order; then it says that it has saved. */
   readonly answers?: ReadonlyArray<Effect.Effect<boolean, DatabaseError>>
 }
 
 /** What was saved: job, state and the row's version. */
-const rescued = ({ pod = ofJob(7), left, rowVersion = "741", answers = [] }: Given) =>
+const rescued = (given: Given) =>
   Effect.gen(function* () {
+    const { pod = ofJob(7), left, answers = [] } = given
+    const runId = "runId" in given ? given.runId : "r-1"
     const root = yield* temporaryFolder
     const saved: Array<unknown> = []
+    const credentials: Array<string> = []
     let asked = 0
     const storage = SharedStorage.layer.pipe(
       Layer.provide([NodeFileSystem.layer, testConfigLayer({ storage: { path: root } })])
@@ -49,11 +54,20 @@ const rescued = ({ pod = ofJob(7), left, rowVersion = "741", answers = [] }: Giv
     })
     yield* Effect.gen(function* () {
       const files = yield* SharedStorage
-      const configs = { source: "{}", destination: "{}", streams: "{}", state: `{"lsn": 1}` }
-      const run = { args: SYNC_ARGS, jobId: 7, workflowId: WORKFLOW, rowVersion, configs }
-      yield* files.prepare(ofSync(WORKFLOW), requestedSync(run, undefined, false).files)
-      if (left !== undefined) yield* files.write(ofSync(WORKFLOW), "state.json", left)
-      const fiber = yield* Effect.forkChild(rescue(pod))
+      const state = `{"lsn": 1}`
+      const note = { jobId: 7, workflowId: WORKFLOW, rowVersion: "741" }
+      const noted = [
+        { name: "state.json", content: state },
+        { name: "source.json", content: "{}" },
+        {
+          name: ".olake-run.json",
+          content: encodeRunNote(runId === undefined ? note : { ...note, runId, stateHash: hashOf(state) })
+        },
+        ...(runId === undefined ? [{ name: ".state.json.written", content: hashOf(state) }] : [])
+      ]
+      yield* files.prepare(ofWriter(WORKFLOW), noted)
+      if (left !== undefined) yield* files.write(ofWriter(WORKFLOW), "state.json", left)
+      const fiber = yield* Effect.forkChild(release(pod, true))
       let heard = 0
       while (fiber.pollUnsafe() === undefined) {
         yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
@@ -63,7 +77,11 @@ const rescued = ({ pod = ofJob(7), left, rowVersion = "741", answers = [] }: Giv
         yield* TestClock.adjust("15 seconds")
       }
       yield* Fiber.join(fiber)
-    }).pipe(Effect.provide([storage, jobs]))
+      credentials.push(...(yield* files.list(ofWriter(WORKFLOW))).filter((name) => name === "source.json"))
+    }).pipe(Effect.provide([storage, jobs, Layer.mock(PodRunner, { remove: () => Effect.void })]))
+    // They go with the Pod, unless another run has the directory now.
+    const isOwn = pod.labels["olake.io/operation-type"] === "sync" && pod.labels["olake.io/job-id"] === "7"
+    assert.lengthOf(credentials, isOwn && runId !== "r-2" ? 0 : 1)
     return saved
   })
 
@@ -81,6 +99,20 @@ describe("the state of a run that nobody ends any more", () => {
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* rescued({}), [])
       assert.deepStrictEqual(yield* rescued({ left: `{"lsn":` }), [])
+    })
+  )
+
+  it.effect("of a worker before 0.2, which did not name its run, is known by its workflow", () =>
+    Effect.gen(function* () {
+      const given = { left: `{"lsn": 2}`, runId: undefined }
+      assert.deepStrictEqual(yield* rescued(given), [[7, `{"lsn": 2}`, "741"]])
+      assert.deepStrictEqual(yield* rescued({ runId: undefined }), [])
+    })
+  )
+
+  it.effect("is not saved where a later run of the same workflow has the directory", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* rescued({ left: `{"lsn": 2}`, runId: "r-2" }), [])
     })
   )
 

@@ -5,7 +5,7 @@ import { runAll } from "../../../src/doctor/Check.ts"
 import { judge } from "../../../src/doctor/checks/ClockSkew.ts"
 import { kubernetesChecks } from "../../../src/doctor/checks/KubernetesChecks.ts"
 import { KubernetesClient } from "../../../src/kubernetes/api/KubernetesClient.ts"
-import { json, scriptedApi } from "../../support/ScriptedApi.ts"
+import { json, scriptedApi } from "../../support/scripted/ScriptedApi.ts"
 import { testConfig, testConfigLayer } from "../../support/TestConfig.ts"
 
 describe("clock skew", () => {

@@ -9,7 +9,7 @@ import * as path from "node:path"
 import { vi } from "vitest"
 import * as ApiTransport from "../../../src/kubernetes/api/ApiTransport.ts"
 import { eventually, temporaryFolder } from "../../support/Conditions.ts"
-import { type Answer, json, scriptedApi, type ScriptedApi } from "../../support/ScriptedApi.ts"
+import { type Answer, json, scriptedApi, type ScriptedApi } from "../../support/scripted/ScriptedApi.ts"
 
 const recorded = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../fixtures/api/${name}.json`, import.meta.url), "utf8")) as {

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs"
 import { KubernetesClient } from "../../../src/kubernetes/api/KubernetesClient.ts"
 import type { KubernetesError } from "../../../src/kubernetes/api/KubernetesError.ts"
 import { eventually } from "../../support/Conditions.ts"
-import { type Answer, json, scriptedApi, type ScriptedApi } from "../../support/ScriptedApi.ts"
+import { type Answer, json, scriptedApi, type ScriptedApi } from "../../support/scripted/ScriptedApi.ts"
 import { testConfigLayer } from "../../support/TestConfig.ts"
 
 const recorded = (name: string): unknown =>

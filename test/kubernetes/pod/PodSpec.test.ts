@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import type { Job } from "../../../src/olake/Job.ts"
+import { keyOf } from "../../../src/kubernetes/pod/PodIdentity.ts"
 import * as PodSpec from "../../../src/kubernetes/pod/PodSpec.ts"
 import { noRules } from "../../support/KubeWorld.ts"
 import { testConfig } from "../../support/TestConfig.ts"
@@ -25,8 +25,8 @@ const job: Job = {
   files: [],
   jobId: 7,
   run,
-  timeout: Duration.hours(700),
-  attempt: 1
+  temporalNamespaceId: "ns-id-1",
+  timeout: Duration.hours(700)
 }
 
 const build = (
@@ -49,45 +49,6 @@ const build = (
     }
   )
 
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
-const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
-
-describe("names", () => {
-  it.prop(
-    "are valid for any workflow id and differ where the ids differ",
-    [Schema.String, Schema.String],
-    ([a, b]) => {
-      const name = (workflowId: string) =>
-        PodSpec.nameOf({ ...job, operation: "check", run: { ...run, workflowId } })
-      return DNS_LABEL.test(name(a)) && (a === b) === (name(a) === name(b))
-    }
-  )
-
-  it("two ids with the same first 63 characters have two Pods", () => {
-    const long = "discover-catalog-postgres-".padEnd(63, "x")
-    const name = (workflowId: string) =>
-      PodSpec.nameOf({ ...job, operation: "discover", run: { ...run, workflowId } })
-    assert.notStrictEqual(name(`${long}1`), name(`${long}2`))
-  })
-
-  it("two runs of one workflow id have two Pods, but one job has one writer's name", () => {
-    const other = { ...run, runId: "r-2" }
-    assert.notStrictEqual(
-      PodSpec.nameOf({ ...job, operation: "check" }),
-      PodSpec.nameOf({ ...job, operation: "check", run: other })
-    )
-    assert.strictEqual(PodSpec.nameOf(job), PodSpec.nameOf({ ...job, run: other }))
-    assert.notStrictEqual(PodSpec.keyOf(run, "sync"), PodSpec.keyOf(other, "sync"))
-  })
-
-  it("the longest job id still fits", () =>
-    assert.match(PodSpec.nameOf({ ...job, jobId: Number.MAX_SAFE_INTEGER }), DNS_LABEL))
-
-  it.prop("any text becomes a valid label value", [Schema.String], ([text]) =>
-    LABEL_VALUE.test(PodSpec.labelValue(text))
-  )
-})
-
 describe("the Pod", () => {
   it("has OLake's labels and annotations", () => {
     const { metadata } = build()
@@ -99,14 +60,18 @@ describe("the Pod", () => {
       "olake.io/connector": "postgres",
       "olake.io/job-id": "7",
       "olake.io/workflow-id": "sync-123-7-2026-01-19T13-45-09Z",
-      "olake.io/key": PodSpec.keyOf(run, "sync")
+      "olake.io/key": keyOf(run, "sync")
     })
     assert.include(metadata?.annotations, {
       "olake.io/created-by-pod": "olake.io/olake-workers/worker-0",
       "olake.io/created-at": "2026-11-23T17:00:00.000Z",
       "olake.io/workflow-id": run.workflowId,
-      "olake.io/run-id": "r-1"
+      "olake.io/run-id": "r-1",
+      "olake.io/temporal-namespace": "default",
+      "olake.io/temporal-namespace-id": "ns-id-1"
     })
+    const untold = build({ temporalNamespaceId: "" }).metadata?.annotations
+    assert.notProperty(untold, "olake.io/temporal-namespace-id")
   })
 
   it("mounts the run's own directory, twice, and nothing else", () => {

@@ -11,6 +11,8 @@ export interface TcpProxy {
   readonly hold: Effect.Effect<void>
   /** What is sent arrives, no answer does. */
   readonly mute: Effect.Effect<void>
+  /** All that was sent through it while it was mute. */
+  readonly sent: () => string
   /** All passes again, also what was held. */
   readonly pass: Effect.Effect<void>
 }
@@ -23,6 +25,7 @@ export const tcpProxy = Effect.fnUntraced(function* (target: string, host = "127
   const asking = new Set<net.Socket>()
   const answering = new Set<net.Socket>()
   let mode: Mode = "pass"
+  let sent = ""
 
   const join = (from: net.Socket, to: net.Socket, side: Set<net.Socket>) => {
     side.add(from)
@@ -55,6 +58,9 @@ export const tcpProxy = Effect.fnUntraced(function* (target: string, host = "127
     const far = net.connect(Number(port), hostname)
     join(near, far, asking)
     join(far, near, answering)
+    near.on("data", (bytes) => {
+      if (mode === "mute") sent += bytes.toString("latin1")
+    })
     apply()
   })
   yield* Effect.acquireRelease(
@@ -67,6 +73,7 @@ export const tcpProxy = Effect.fnUntraced(function* (target: string, host = "127
     refuse: become("refuse"),
     hold: become("hold"),
     mute: become("mute"),
+    sent: () => sent,
     pass: become("pass")
   }
   return proxy

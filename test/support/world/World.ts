@@ -31,6 +31,10 @@ interface Pods {
   readonly create: (pod: unknown) => Promise<void>
   /** Deletes a Pod, as a user with kubectl does. */
   readonly remove: (pod: string) => Promise<void>
+  /** Deletes a Pod without waiting for anybody, as `kubectl delete --force` does. */
+  readonly removeByForce: (pod: string) => Promise<void>
+  /** Sets the finalizers of a Pod; none lets go of it. */
+  readonly hold: (pod: string, finalizers: ReadonlyArray<string>) => Promise<void>
   /** Evicts a Pod, as `kubectl drain` does; a real cluster only. */
   readonly evict: (pod: string) => Promise<void>
   readonly pods: () => Promise<ReadonlyArray<string>>
@@ -111,7 +115,7 @@ export const replaceWorker = (over: Env) =>
   })
 
 /** A call of the Pods' API below the namespace. */
-type Api = (method: "GET" | "POST" | "DELETE", kind: string, body?: unknown) => Promise<string>
+type Api = (method: "GET" | "POST" | "PATCH" | "DELETE", kind: string, body?: unknown) => Promise<string>
 
 const namesOf = (list: string): ReadonlyArray<string> => {
   const { items } = JSON.parse(list) as {
@@ -134,6 +138,12 @@ const podsOf = (api: Api): Pods => ({
   remove: async (pod) => {
     await api("DELETE", `pods/${pod}`)
   },
+  removeByForce: async (pod) => {
+    await api("DELETE", `pods/${pod}`, { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0 })
+  },
+  hold: async (pod, finalizers) => {
+    await api("PATCH", `pods/${pod}`, { metadata: { finalizers } })
+  },
   objects: () => api("GET", "pods"),
   pods: () => api("GET", "pods").then(namesOf),
   secrets: () => api("GET", "secrets").then(namesOf)
@@ -145,7 +155,7 @@ const inLocalPods =
     const init = body === undefined ? { method } : { method, body: JSON.stringify(body) }
     const response = await fetch(`${url}/api/v1/namespaces/default/${kind}`, {
       ...init,
-      headers: { "content-type": "application/json" }
+      headers: { "content-type": method === "PATCH" ? "application/merge-patch+json" : "application/json" }
     })
     const text = await response.text()
     if (!response.ok) throw new Error(text)

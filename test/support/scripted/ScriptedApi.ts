@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as fs from "node:fs/promises"
 import * as http from "node:http"
 import * as path from "node:path"
-import { temporaryFolder } from "./Conditions.ts"
+import { temporaryFolder } from "../Conditions.ts"
 
 export interface Asked {
   readonly method: string
