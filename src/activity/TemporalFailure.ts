@@ -1,4 +1,4 @@
-/** What Temporal is told of an attempt that has ended without a value. Pure. */
+/** What an attempt that ended without a value answers to Temporal. Pure. */
 import type { Context as ActivityContext } from "@temporalio/activity"
 import { ApplicationFailure, ApplicationFailureCategory } from "@temporalio/common"
 import * as Cause from "effect/Cause"
@@ -51,7 +51,7 @@ const detached = (): ApplicationFailure =>
     category: ApplicationFailureCategory.BENIGN
   })
 
-/** What Temporal is told when the program has ended without a value. */
+/** The answer to Temporal where the program ended without a value. */
 export const failureOf = (
   context: ActivityContext,
   drain: AbortSignal,

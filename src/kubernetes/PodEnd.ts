@@ -18,7 +18,7 @@ import * as Context from "effect/Context"
 import { goNameOf, isInTheWayOf, isPodOf, nameOf, oldNameOf } from "./pod/PodIdentity.ts"
 import { beginning, patienceOf, stageOf, step, wordsOf } from "./PodEndStep.ts"
 
-/** Who is told what a Pod that is waited for does, at every change; nobody, unless somebody listens. */
+/** Hears, at every change, what a Pod does that somebody waits for; nobody, unless somebody listens. */
 export interface PodSighting {
   readonly view: PodView
   readonly stage: Stage

@@ -6,7 +6,7 @@ import type * as Duration from "effect/Duration"
 import type { JobFile, Operation } from "../Job.ts"
 import type { Outcome } from "../Outcome.ts"
 
-/** What a request tells of its run. */
+/** What a request says of its run. */
 export interface Subject {
   readonly operation: Operation
   /** Zero where the request belongs to no job. */
