@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
@@ -17,23 +17,9 @@ import { PodWatch } from "../../src/kubernetes/PodWatch.ts"
 import type { Job } from "../../src/olake/Job.ts"
 import { eventually } from "../support/Conditions.ts"
 import { testConfig } from "../support/TestConfig.ts"
+import { check, run, sync } from "../support/scripted/ScriptedRunner.ts"
 import { ending, type Faults, kubeWorld, noFaults, noRules } from "../support/KubeWorld.ts"
 
-const run = { temporalNamespace: "default", taskQueue: "q", workflowId: "w-1", runId: "r-1" }
-const check: Job = {
-  operation: "check",
-  connector: "postgres",
-  version: "v1",
-  args: ["check"],
-  secretKey: undefined,
-  directory: "w-1",
-  files: [],
-  jobId: 0,
-  run,
-  temporalNamespaceId: "",
-  timeout: Duration.hours(1)
-}
-const sync: Job = { ...check, operation: "sync", jobId: 7, timeout: Duration.hours(700) }
 const name = nameOf(sync, testConfig().jobs.pvcName)
 
 type Needs = LocalPods | KubernetesClient | PodWatch | PodRunner | Scope.Scope

@@ -85,7 +85,7 @@ const requireMount = Effect.fnUntraced(function* (
   if (waited < Duration.toMillis(MOUNT_LIMIT)) {
     return yield* new StateUnsaved({ problem: missing, limit: MOUNT_LIMIT })
   }
-  yield* Effect.logWarning(`${missing} It was waited for for ${MOUNT_LIMIT}: no state was saved`)
+  yield* Effect.logWarning(`${missing} The worker waited ${MOUNT_LIMIT} for it: no state was saved`)
 })
 
 /** Ends the writer's Pod. */

@@ -27,21 +27,19 @@ export interface Left {
 const isFile = <A>(value: A | undefined | InvalidFile): value is A =>
   value !== undefined && !(value instanceof InvalidFile)
 
+const readAsFound = (directory: string, file: string) =>
+  Effect.flatMap(SharedStorage, (storage) => storage.read(directory, file)).pipe(
+    Effect.map(Option.getOrUndefined),
+    Effect.catchTag("InvalidFile", invalid)
+  )
+
 /** The directory's note, and nothing is put back: for who comes by while others may be writing. */
-export const readNote = Effect.fnUntraced(function* (directory: string) {
-  const storage = yield* SharedStorage
-  const text = yield* storage
-    .read(directory, RUN_FILE)
-    .pipe(Effect.map(Option.getOrUndefined), Effect.catchTag("InvalidFile", invalid))
-  return isFile(text) ? parseRunNote(text) : undefined
-})
+export const readNote = (directory: string) =>
+  Effect.map(readAsFound(directory, RUN_FILE), (text) => (isFile(text) ? parseRunNote(text) : undefined))
 
 export const readLeft = Effect.fnUntraced(function* (directory: string) {
   const storage = yield* SharedStorage
-  const read = (file: string) =>
-    storage
-      .read(directory, file)
-      .pipe(Effect.map(Option.getOrUndefined), Effect.catchTag("InvalidFile", invalid))
+  const read = (file: string) => readAsFound(directory, file)
   /** A worker may have been killed while it replaced the file. */
   const readWhole = Effect.fnUntraced(function* (file: string) {
     const found = yield* read(file)
