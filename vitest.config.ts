@@ -3,67 +3,72 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 /** What takes longest, and mostly waits: begun first, it is over when all the rest is. */
 const LONGEST = [
+  "faults/",
   "contract/claim",
+  "contract/contract.cluster",
+  "helm/install",
   "contract/frontend",
   "contract/stores",
-  "contract/cluster",
-  "helm/install",
   "contract/restart",
   "contract/local",
   "library",
   "contract/adoption",
-  "doctor/"
+  "doctor/Doctor"
 ]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
-    const place = ({ moduleId }: TestSpecification): number => {
+    const place = ({ moduleId, project }: TestSpecification): number => {
       const at = LONGEST.findIndex((name) => moduleId.includes(`/test/${name}`))
-      return at < 0 ? LONGEST.length : at
+      if (at >= 0) return at
+      return LONGEST.length + (project.name === "units" ? 1 : 0)
     }
     const usual = super.sort.bind(this)
     return (await usual(files)).toSorted((one, other) => place(one) - place(other))
   }
 }
 
+const INTEGRATION = "test/**/*.integration.test.ts"
+const CLUSTER = "test/**/*.cluster.test.ts"
+const FAULTS = "test/faults/**/*.test.ts"
+
+/** The first group waits for the cluster while units use the processor; the second waits for servers and faults. */
 export default defineConfig({
   test: {
     testTimeout: 30_000,
-    hookTimeout: 180_000,
+    hookTimeout: 300_000,
     // A wait without an end must fail here, not in CI's clock.
     teardownTimeout: 30_000,
+    // Most of them wait most of the time.
+    maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
     projects: [
       {
-        // No server, and no build: they use the processor all the time.
+        extends: true,
+        test: { name: "cluster", include: [CLUSTER], testTimeout: 60_000 }
+      },
+      {
+        // No server, and no build.
         extends: true,
         test: {
           name: "units",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.integration.test.ts", "test/faults/**"],
-          maxWorkers: 2
+          exclude: [INTEGRATION, CLUSTER, FAULTS]
         }
       },
       {
-        // The built worker among real servers, in worlds of its own: most of it is waiting.
+        // They harm the cluster: nothing else may use it meanwhile.
+        extends: true,
+        test: { name: "faults", include: [FAULTS], sequence: { groupOrder: 1 } }
+      },
+      {
+        // The built worker among real servers, in worlds of its own; they share the processor.
         extends: true,
         test: {
           name: "integration",
-          include: ["test/**/*.integration.test.ts"],
-          maxWorkers: 5,
-          // They share the processor.
+          include: [INTEGRATION],
           testTimeout: 60_000,
           sequence: { groupOrder: 1 }
-        }
-      },
-      {
-        // These freeze the API server, stop the kubelet and fill the node: nothing else may use the cluster meanwhile.
-        extends: true,
-        test: {
-          name: "faults",
-          include: ["test/faults/**/*.test.ts"],
-          maxWorkers: 1,
-          sequence: { groupOrder: 2 }
         }
       }
     ]

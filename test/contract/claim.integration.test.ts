@@ -1,9 +1,6 @@
 import { describe, layer } from "@effect/vitest"
-import { clusterAccess } from "../support/world/ClusterAccess.ts"
-import { clusterWorld, localWorld } from "../support/world/World.ts"
+import { localWorld } from "../support/world/World.ts"
 import { claimSuite, firstClaimSuite } from "./claimSuite.ts"
-
-const access = await clusterAccess()
 
 describe("a job's claim on LocalPods", () => {
   layer(localWorld("chart"), { timeout: "120 seconds", excludeTestServices: true })((it) => {
@@ -13,22 +10,6 @@ describe("a job's claim on LocalPods", () => {
 
 describe("a job's claim on LocalPods, by the first contract", () => {
   layer(localWorld(), { timeout: "120 seconds", excludeTestServices: true })((it) => {
-    firstClaimSuite((name, test, timeout = 90_000) => it.effect(name, test, { timeout, concurrent: true }))
-  })
-})
-
-describe.skipIf(!access.available)("a job's claim on a real cluster", () => {
-  if (!access.available) return
-  layer(clusterWorld(access.kubeconfig, "chart"), { timeout: "120 seconds", excludeTestServices: true })(
-    (it) => {
-      claimSuite((name, test, timeout = 90_000) => it.effect(name, test, { timeout, concurrent: true }))
-    }
-  )
-})
-
-describe.skipIf(!access.available)("a job's claim on a real cluster, by the first contract", () => {
-  if (!access.available) return
-  layer(clusterWorld(access.kubeconfig), { timeout: "120 seconds", excludeTestServices: true })((it) => {
     firstClaimSuite((name, test, timeout = 90_000) => it.effect(name, test, { timeout, concurrent: true }))
   })
 })

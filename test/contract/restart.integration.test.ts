@@ -7,15 +7,11 @@ import { eventually } from "../support/Conditions.ts"
 import { oneResult, runningSync, startsIn, stateOf, succeeded } from "../support/world/Runs.ts"
 import { startReadyWorker } from "../../dev/world/Worker.ts"
 import { ended } from "../support/world/Workflows.ts"
-import { suiteOnCluster, suiteOnLocalPods } from "../support/world/Suites.ts"
+import { suiteOnLocalPods } from "../support/world/Suites.ts"
 import { World } from "../support/world/World.ts"
 import { takeoverSuite } from "./takeoverSuite.ts"
 
 suiteOnLocalPods("a takeover from the Go worker on LocalPods", "chart", (it) => {
-  takeoverSuite((name, test, timeout) => it.effect(name, test, timeout))
-})
-
-suiteOnCluster("a takeover from the Go worker on a real cluster", "chart", (it) => {
   takeoverSuite((name, test, timeout) => it.effect(name, test, timeout))
 })
 
