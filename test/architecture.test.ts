@@ -33,8 +33,8 @@ const roomOf = (file: string): string => {
 }
 
 const kubernetes = ["kubernetes", "kubernetes/api", "kubernetes/pod", "kubernetes/verdict"]
-const activity = ["activity", "activity/short", "activity/writer"]
-const olake = ["olake", "olake/contract"]
+const activity = ["activity", "activity/short", "activity/telemetry", "activity/writer"]
+const olake = ["olake", "olake/contract", "olake/telemetry"]
 const edges = ["database", "storage", "temporal", "notification", ...kubernetes]
 const base = ["Config", "config", "Logging", "Masking", "Metrics", "Tracing", "Json", "Text", "Schedules"]
 
@@ -47,8 +47,17 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   background: [...activity, "status", ...edges, ...olake, ...base],
   // The table of activities knows them all; they know the boundary's words only.
   activity: ["activity/short", "activity/writer", ...edges, "status", ...olake, ...base],
-  "activity/short": ["activity", ...edges, "status", ...olake, ...base],
-  "activity/writer": ["activity", "activity/short", ...edges, "status", ...olake, ...base],
+  "activity/telemetry": ["activity", ...edges, ...olake, ...base],
+  "activity/short": ["activity", "activity/telemetry", ...edges, "status", ...olake, ...base],
+  "activity/writer": [
+    "activity",
+    "activity/short",
+    "activity/telemetry",
+    ...edges,
+    "status",
+    ...olake,
+    ...base
+  ],
   status: [...olake, ...base],
   doctor: ["doctor/checks", ...edges, ...olake, ...base],
   "doctor/checks": ["doctor", ...edges, ...olake, ...base],
@@ -64,6 +73,7 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   workflow: [],
   olake: ["olake/contract", ...base],
   "olake/contract": ["olake", ...base],
+  "olake/telemetry": ["olake", ...base],
   Logging: ["Config", "config", "Masking", "Tracing"],
   Masking: ["Config"],
   Config: ["config"],

@@ -5,6 +5,8 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as SqlClient from "effect/sql/SqlClient"
 import { WorkerConfig } from "../Config.ts"
+import type { JobFacts } from "../olake/telemetry/Payload.ts"
+import { factsOf } from "./JobFacts.ts"
 import { type DatabaseError, query } from "./Query.ts"
 
 /** A job's row joined with its source and destination; JSON columns as the database's own text. */
@@ -55,6 +57,8 @@ export class Jobs extends Context.Service<
     readonly read: (jobId: number) => Effect.Effect<JobRow, JobNotFound | IncompleteJob | DatabaseError>
     /** What people know a job by; undefined where it is no longer there. */
     readonly summary: (jobId: number) => Effect.Effect<JobSummary | undefined, DatabaseError>
+    /** What telemetry says of a job; undefined where it is no longer there. */
+    readonly facts: (jobId: number) => Effect.Effect<JobFacts | undefined, DatabaseError>
     /** The version that the job's row has now; undefined where it is no longer there. */
     readonly versionOf: (jobId: number) => Effect.Effect<string | undefined, DatabaseError>
     /**
@@ -134,7 +138,7 @@ export class Jobs extends Context.Service<
         return ours.length > 0
       })
 
-      return Jobs.of({ read, summary, versionOf, saveState })
+      return Jobs.of({ read, summary, facts: factsOf(sql, tableName), versionOf, saveState })
     })
   )
 }

@@ -11,10 +11,14 @@ const LIMIT = Duration.seconds(5)
 export class SyncTelemetry extends Context.Service<
   SyncTelemetry,
   {
-    /** Never fails; nothing is sent without OLAKE_CALLBACK_URL, or where TELEMETRY_DISABLED is set. */
+    /**
+     * Never fails; nothing is sent without OLAKE_CALLBACK_URL, or where TELEMETRY_DISABLED is set.
+     * @param properties what the UI passes on; without any, it looks the job up itself
+     */
     readonly send: (
-      event: "started" | "completed" | "failed",
-      run: { readonly jobId: number; readonly workflowId: string }
+      event: "started" | "completed" | "failed" | "cancelled",
+      run: { readonly jobId: number; readonly workflowId: string },
+      properties?: Readonly<Record<string, string | number>>
     ) => Effect.Effect<void>
   }
 >()("olake-worker/notification/SyncTelemetry") {
@@ -26,13 +30,19 @@ export class SyncTelemetry extends Context.Service<
       if (url === undefined || telemetryDisabled) return SyncTelemetry.of({ send: () => Effect.void })
       const target = `${url.replace(/\/+$/, "")}/sync-telemetry`
       return SyncTelemetry.of({
-        send: (event, { jobId, workflowId }) =>
+        send: (event, { jobId, workflowId }, properties) =>
           // The UI refuses both.
           jobId === 0 || workflowId === ""
             ? Effect.void
             : post(
                 target,
-                { job_id: jobId, workflow_id: workflowId, environment: "kubernetes", event },
+                {
+                  job_id: jobId,
+                  workflow_id: workflowId,
+                  environment: "kubernetes",
+                  event,
+                  ...(properties === undefined ? {} : { properties })
+                },
                 LIMIT
               ).pipe(
                 Effect.matchEffect({

@@ -164,15 +164,13 @@ const without = (args: ReadonlyArray<string>, flag: string): ReadonlyArray<strin
 export const requestedSync = (
   args: ReadonlyArray<string>,
   configs: SyncConfigs,
-  userId: string | undefined,
   hasState: boolean
 ): CommandLine => ({
   ...liftSecretKey(hasState ? args : without(args, "--state")),
   files: [
     configFile("source.json", configs.source),
     configFile("destination.json", configs.destination),
-    configFile(STREAMS_FILE, configs.streams),
-    ...(userId === undefined ? [] : [{ name: "user_id.txt", content: userId }])
+    configFile(STREAMS_FILE, configs.streams)
   ]
 })
 

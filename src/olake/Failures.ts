@@ -13,6 +13,8 @@ interface Kind {
   readonly retry: Retry
   /** How the connector itself ended; the others tell what became of its Pod, and nothing of its work. */
   readonly ownEnd?: true
+  /** What telemetry calls it, where something outside ended the connector. */
+  readonly killedAs?: "deadline_exceeded" | "evicted" | "oom_killed" | "pod_removed"
   readonly what: string
   readonly remedy: string
 }
@@ -26,12 +28,14 @@ export const failures = {
   },
   OOM: {
     retry: "no",
+    killedAs: "oom_killed",
     ownEnd: true,
     what: "The connector ran out of memory",
     remedy: "Raise JOB_MEMORY_LIMIT, or let the connector use fewer threads."
   },
   StorageLimit: {
     retry: "no",
+    killedAs: "evicted",
     what: "The connector used more local disk than its limit allows",
     remedy: "Raise the ephemeral-storage limit, or let it write less outside the shared storage."
   },
@@ -49,6 +53,7 @@ export const failures = {
   },
   Deadline: {
     retry: "no",
+    killedAs: "deadline_exceeded",
     what: "The connector did not end within its time",
     remedy: "Raise the operation's TIMEOUT_ACTIVITY_* variable, or look at why it takes so long."
   },
@@ -65,17 +70,20 @@ export const failures = {
   },
   Evicted: {
     retry: "infra",
+    killedAs: "evicted",
     what: "The Pod was evicted from its node",
     remedy: "Run again; if it recurs, raise JOB_MEMORY_REQUEST."
   },
   Preempted: {
     retry: "infra",
+    killedAs: "pod_removed",
     what: "The Pod had to make room for one of higher priority",
     remedy: "Run again; if it recurs, give jobs a priority class or their own nodes."
   },
   NodeShutdown: { retry: "infra", what: "The Pod's node was shut down", remedy: "Run again." },
   NodeLost: {
     retry: "infra",
+    killedAs: "pod_removed",
     what: "The Pod's node is gone",
     remedy: "Run again once the node is back or deleted."
   },
@@ -96,6 +104,7 @@ export const failures = {
   },
   DeletedExternally: {
     retry: "infra-once",
+    killedAs: "pod_removed",
     what: "Somebody deleted the Pod",
     remedy: "Run again; it continues from the last saved state."
   },

@@ -56,6 +56,18 @@ export const stateOf = Effect.fnUntraced(function* ({ projectId, jobId }: SyncSc
     )
 })
 
+/** How many runs the schedule has started so far. */
+export const startedRuns = Effect.fnUntraced(function* ({ projectId, jobId }: SyncSchedule) {
+  const temporal = yield* TemporalClient
+  const id = idOf(projectId, jobId)
+  return yield* temporal
+    .call((client) => client.schedule.getHandle(id).describe())
+    .pipe(
+      Effect.map(({ info }) => info.numActionsTaken),
+      Effect.mapError(failing(id, "look at"))
+    )
+})
+
 /**
  * Makes it start syncs again, with `request`. One that starts syncs already is left as it is: somebody was faster.
  * @param unpause whether it may run again; false where somebody has paused the job

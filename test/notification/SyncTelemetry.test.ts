@@ -46,6 +46,19 @@ describe("telemetry of a sync", () => {
     })
   )
 
+  it.live("carries what the UI is to pass on", () =>
+    Effect.gen(function* () {
+      const { url, heard } = yield* listener
+      yield* Effect.flatMap(SyncTelemetry, (telemetry) =>
+        telemetry.send("cancelled", run, { job_name: "orders" })
+      ).pipe(Effect.provide(Layer.provide(SyncTelemetry.layer, testConfigLayer({ callback: { url } }))))
+      assert.strictEqual(
+        heard[0]?.body,
+        `{"job_id":7,"workflow_id":"sync-123-7","environment":"kubernetes","event":"cancelled","properties":{"job_name":"orders"}}`
+      )
+    })
+  )
+
   it.live("is not sent where it is switched off, has no address, or has a run that the UI refuses", () =>
     Effect.gen(function* () {
       const { url, heard } = yield* listener

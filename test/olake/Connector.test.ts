@@ -92,7 +92,7 @@ describe("liftSecretKey", () => {
 describe("runs of the second contract", () => {
   const configs = { source: "{}", destination: "{}", streams: "{}" }
   const argsOf = (hasState: boolean, args = Connector.SYNC_ARGS) =>
-    Connector.requestedSync(args, configs, undefined, hasState).args
+    Connector.requestedSync(args, configs, hasState).args
 
   it("a state that is none is not handed over; one that there is to go on from is", () => {
     assert.notInclude(argsOf(false), "--state")
@@ -107,14 +107,13 @@ describe("runs of the second contract", () => {
   })
 
   it("what holds credentials is private, and found again with its drafts", () => {
-    const { files, secretKey } = Connector.requestedSync(Connector.SYNC_ARGS, configs, "user-1", false)
+    const { files, secretKey } = Connector.requestedSync(Connector.SYNC_ARGS, configs, false)
     const isPrivate = files.filter((file) => file.isPrivate === true).map(({ name }) => name)
     assert.sameMembers(isPrivate, ["source.json", "destination.json"])
     for (const name of [...isPrivate, "config.json", "writer.json", "source.json.worker-0-1f.tmp"])
       assert.isTrue(Connector.holdsCredentials(name), name)
     for (const name of ["state.json", "streams.json", "source.json.gz", "mysource.json", "user_id.txt"])
       assert.isFalse(Connector.holdsCredentials(name), name)
-    assert.strictEqual(files.find(({ name }) => name === "user_id.txt")?.content, "user-1")
     // The connector gets its configs decrypted: the key is none of its business.
     assert.isUndefined(secretKey)
   })

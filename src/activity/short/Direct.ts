@@ -8,9 +8,11 @@ import { lastJsonObject } from "../../olake/ConnectorOutput.ts"
 import type { DirectRequest } from "../../olake/contract/Request.ts"
 import * as GoJson from "../../olake/GoJson.ts"
 import type { Job } from "../../olake/Job.ts"
+import { problemWithDirectoryName } from "../../olake/Workdir.ts"
 import { SharedStorage } from "../../storage/SharedStorage.ts"
 import type { ActivityRun } from "../Activity.ts"
 import { explain } from "../Explain.ts"
+import * as Telemetry from "../telemetry/Telemetry.ts"
 import { annotated, ResultMissing, shortRun } from "./ShortRun.ts"
 import { statusOf } from "./Check.ts"
 
@@ -52,14 +54,26 @@ const outputOf = Effect.fnUntraced(function* (request: DirectRequest, exit: PodE
   return yield* said === undefined ? missing(job, "a line of JSON in its output") : writeOutput(job, said)
 })
 
+/** Those that neither the request nor OLake's UI has brought, nor an attempt before. */
+const telemetryFiles = Effect.fnUntraced(function* ({ jobId, version, workflowId, files }: DirectRequest) {
+  const storage = yield* SharedStorage
+  // An id that names no directory is refused by the run itself.
+  if (problemWithDirectoryName(workflowId) !== undefined) return []
+  const there = yield* storage.list(workflowId).pipe(Effect.orElseSucceed(() => undefined))
+  // What cannot be looked at is not written over.
+  if (there === undefined) return []
+  return yield* Telemetry.files(jobId, version, [...there, ...files.map(({ name }) => name)])
+})
+
 export const direct = Effect.fn("activity.direct")(
   function* (request: DirectRequest, activity: ActivityRun) {
+    const files = request.files.map(({ name, content }) => Connector.configFile(name, content))
     const { job, exit } = yield* shortRun(
       {
         request,
         command: {
           ...Connector.liftSecretKey(request.args),
-          files: request.files.map(({ name, content }) => Connector.configFile(name, content))
+          files: [...files, ...(yield* telemetryFiles(request))]
         },
         timeout: request.timeout ?? DEFAULT_TIMEOUT,
         variable: "the request's timeout"

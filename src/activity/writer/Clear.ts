@@ -7,6 +7,7 @@ import type { ClearRequest } from "../../olake/contract/Request.ts"
 import { SharedStorage } from "../../storage/SharedStorage.ts"
 import type { ActivityRun } from "../Activity.ts"
 import { ResultMissing } from "../short/ShortRun.ts"
+import * as Telemetry from "../telemetry/Telemetry.ts"
 import { annotated, writerRun } from "./WriterRun.ts"
 
 /** Which streams, in a file that OLake's UI has left. */
@@ -25,12 +26,15 @@ export const clear = Effect.fn("activity.clear")(function* (request: ClearReques
     request,
     activity,
     Effect.fnUntraced(function* ({ row }) {
-      const what = `destination config of job ${request.jobId}`
+      const { jobId } = request
+      const what = `destination config of job ${jobId}`
       const configs = {
         destination: yield* decryption.decrypt(row.destinationConfig, what),
         streams: yield* streamsOf(request)
       }
-      return Connector.requestedClear(request.args, configs)
+      const command = Connector.requestedClear(request.args, configs)
+      const files = yield* Telemetry.files(jobId, row.sourceVersion, [])
+      return { ...command, files: [...command.files, ...files] }
     })
   )
 }, annotated)

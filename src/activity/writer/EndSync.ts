@@ -12,7 +12,6 @@ import { Jobs } from "../../database/Jobs.ts"
 import { keyOf } from "../../kubernetes/pod/PodIdentity.ts"
 import { PodRunner } from "../../kubernetes/PodRunner.ts"
 import { hasEndedWell } from "../../kubernetes/verdict/decide.ts"
-import { SyncTelemetry } from "../../notification/SyncTelemetry.ts"
 import type { EndRequest } from "../../olake/contract/Request.ts"
 import { hasFinished } from "../../olake/ExitMarker.ts"
 import { ofWriter, STATE_FILE } from "../../olake/Workdir.ts"
@@ -20,6 +19,7 @@ import { InvalidFile, type JsonFile } from "../../storage/JsonFile.ts"
 import { SharedStorage } from "../../storage/SharedStorage.ts"
 import type { ActivityRun } from "../Activity.ts"
 import { LARGEST_RESULT } from "../Result.ts"
+import { tellEnd } from "../telemetry/TellEnd.ts"
 import { isNoJson, isOwn, saveOwn } from "./LeftState.ts"
 import { removeCredentialsIfPossible } from "../Credentials.ts"
 import { exitMarker, readLeft } from "./RunDirectory.ts"
@@ -180,10 +180,7 @@ export const end = Effect.fnUntraced(function* (request: EndRequest, activity: A
 })
 
 export const endSync = Effect.fn("activity.endSync")(function* (request: EndRequest, activity: ActivityRun) {
-  const telemetry = yield* SyncTelemetry
   const persisted = yield* end(request, activity)
-  if (!request.reports) return persisted
-  if (request.outcome === "completed" || persisted.finished) yield* telemetry.send("completed", request)
-  else if (request.outcome === "failed") yield* telemetry.send("failed", request)
+  if (request.reports) yield* tellEnd(request, persisted.finished)
   return persisted
 }, annotated)

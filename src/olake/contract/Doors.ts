@@ -85,6 +85,7 @@ const legacySync = door(Legacy.SyncParams, (params): Request.SyncRequest => ({
   idField: "WorkflowID",
   keepsLog: false,
   timeout: undefined,
+  projectId: "",
   args: undefined
 }))
 
@@ -92,6 +93,7 @@ const currentSync = door(Current.SyncRequest, (request): Request.SyncRequest => 
   ...ofRequest(request),
   operation: "sync",
   timeout: Current.timeoutOf(request),
+  projectId: request.project_id,
   args: request.args ?? SYNC_ARGS
 }))
 

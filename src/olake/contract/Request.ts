@@ -62,6 +62,8 @@ interface WriterRequest extends Request {
 
 export interface SyncRequest extends WriterRequest {
   readonly operation: "sync"
+  /** Empty where the request does not say. */
+  readonly projectId: string
   /** The connector's arguments; undefined where it is given its configs as they are, with the key to decrypt them. */
   readonly args: ReadonlyArray<string> | undefined
 }

@@ -47,7 +47,8 @@ const common = {
   workflowId: "w-1",
   idField: "workflow_id",
   keepsLog: false,
-  timeout: undefined
+  timeout: undefined,
+  projectId: "123"
 } as const
 const requests: Readonly<Record<string, SyncRequest>> = {
   first: { ...common, args: undefined },

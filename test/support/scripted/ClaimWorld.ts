@@ -196,7 +196,7 @@ export const claimed = (world: World, over: Partial<Writer> = {}) =>
     Effect.sync(() => {
       world.started.push(start)
       return {
-        ...requestedSync(SYNC_ARGS, configs, undefined, start.hasState),
+        ...requestedSync(SYNC_ARGS, configs, start.hasState),
         connector: start.row.sourceType,
         timeout: Duration.hours(700)
       }

@@ -1,0 +1,22 @@
+/** Tells OLake's UI how a sync ended, where its connector has not told it. */
+import * as Effect from "effect/Effect"
+import { SyncTelemetry } from "../../notification/SyncTelemetry.ts"
+import type { EndRequest } from "../../olake/contract/Request.ts"
+import { eventOf } from "./SyncEnd.ts"
+import * as Telemetry from "./Telemetry.ts"
+
+/** @param finished whether the connector had done all its work */
+export const tellEnd = Effect.fnUntraced(function* (request: EndRequest, finished: boolean) {
+  const telemetry = yield* SyncTelemetry
+  const { outcome, failureType, version } = request
+  const { facts, payload } = yield* Telemetry.ofSync(request, version, false)
+  // The schedule's request has the version of when it was made; the job's row is newer.
+  const told = eventOf({ outcome, finished, failureType, version: facts?.sourceVersion || version })
+  if (told === undefined) return
+  const properties = told.reason === undefined ? payload : { ...payload, failure_reason: told.reason }
+  yield* telemetry.send(
+    told.event,
+    request,
+    facts === undefined && told.reason === undefined ? undefined : properties
+  )
+})
