@@ -138,7 +138,12 @@ export const settings = {
       K.url,
       "Where OLake's UI hears of syncs; set, it also tells of the chart of olake-helm, see above"
     ),
-    telemetryDisabled: withDefault("TELEMETRY_DISABLED", K.flag, "false", "Whether nothing is told there")
+    telemetryDisabled: withDefault(
+      "TELEMETRY_DISABLED",
+      K.flag,
+      "false",
+      "Disable telemetry: the worker sends no event, writes no `telemetry.json`, and tells connectors to send none"
+    )
   },
   health: {
     port: withDefault("HEALTH_PORT", K.port, "8090", "Port of health, metrics and the page of runs"),

@@ -126,6 +126,7 @@ export class PodRunner extends Context.Service<
           rules: yield* scheduling.current,
           secretKey,
           ownSecretName: `${nameOf(job, jobs.pvcName)}-${suffix}`,
+          telemetryDisabled: config.callback.telemetryDisabled,
           marksExit: marksExit(job.operation, PodSpec.imageOf(job, jobs.registryBase)),
           now
         })

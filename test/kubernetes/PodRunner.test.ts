@@ -140,6 +140,7 @@ describe("run: a Pod that is gone with its scope", () => {
           secretKey: "none",
           ownSecretName: "",
           marksExit: false,
+          telemetryDisabled: false,
           now: "2026-11-23T17:00:00Z"
         })
         faults.refuse = ({ verb, resource }) =>

@@ -69,6 +69,7 @@ const judgePod = Effect.fnUntraced(function* (settings: Settings, image: Image) 
     secretKey: "none",
     ownSecretName: "",
     marksExit: false,
+    telemetryDisabled: false,
     now: DateTime.formatIso(yield* DateTime.now)
   })
   return yield* tryPod(pod).pipe(

@@ -96,13 +96,25 @@ export interface PodContext {
   readonly ownSecretName: string
   /** Whether a shell notes how the connector ends. */
   readonly marksExit: boolean
+  /** Whether the connector is told to send none of its own either. */
+  readonly telemetryDisabled: boolean
   /** RFC 3339. */
   readonly now: string
 }
 
 export const build = (
   job: Job,
-  { namespace, workerPod, jobs, rules, secretKey, ownSecretName, marksExit, now }: PodContext
+  {
+    namespace,
+    workerPod,
+    jobs,
+    rules,
+    secretKey,
+    ownSecretName,
+    marksExit,
+    telemetryDisabled,
+    now
+  }: PodContext
 ): V1Pod => {
   const mount = (mountPath: string) => ({ name: VOLUME, mountPath, subPath: job.directory })
   return {
@@ -147,7 +159,8 @@ export const build = (
           env: [
             ...(marksExit ? [podUid] : []),
             { name: "OLAKE_WORKFLOW_ID", value: job.run.workflowId.replaceAll("$(", "$$$$(") },
-            secretKeyVariable(job, jobs, secretKey, ownSecretName)
+            secretKeyVariable(job, jobs, secretKey, ownSecretName),
+            ...(telemetryDisabled ? [{ name: "TELEMETRY_DISABLED", value: "true" }] : [])
           ],
           // The chart's, for all connectors; it may hold OLAKE_SECRET_KEY too, which the one above hides.
           envFrom: [{ configMapRef: { name: GLOBAL_ENV, optional: true } }],

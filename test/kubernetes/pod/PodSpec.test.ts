@@ -33,7 +33,8 @@ const build = (
   over: Partial<Job> = {},
   jobsOver: Partial<typeof jobs> = {},
   secretKey: PodSpec.SecretKeySource = "none",
-  marksExit = false
+  marksExit = false,
+  telemetryDisabled = false
 ) =>
   PodSpec.build(
     { ...job, ...over },
@@ -45,6 +46,7 @@ const build = (
       secretKey,
       ownSecretName: "own-secret",
       marksExit,
+      telemetryDisabled,
       now: "2026-11-23T17:00:00.000Z"
     }
   )
@@ -103,6 +105,15 @@ describe("the Pod", () => {
       capabilities: { drop: ["ALL"] }
     })
     assert.deepStrictEqual(spec?.securityContext?.seccompProfile, { type: "RuntimeDefault" })
+  })
+
+  it("tells the connector to send no telemetry where that is switched off", () => {
+    const told = (disabled: boolean) =>
+      build({}, {}, "none", false, disabled).spec?.containers[0]?.env?.filter(
+        ({ name }) => name === "TELEMETRY_DISABLED"
+      )
+    assert.deepStrictEqual(told(true), [{ name: "TELEMETRY_DISABLED", value: "true" }])
+    assert.deepStrictEqual(told(false), [])
   })
 
   it("a named service account brings its token", () => {
