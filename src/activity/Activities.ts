@@ -46,10 +46,10 @@ export const make = Effect.gen(function* () {
       ...role("works", "check")
     }),
     SyncActivity: Boundary.make("SyncActivity", Doors.sync, sync, { ...waits, ...role("works", "sync") }),
-    PostSyncActivity: Boundary.make("PostSyncActivity", Doors.endSync, endSync, {
-      ...toTheEnd,
-      ...role("saves", "sync")
-    }),
+    PostSyncActivity: Effect.map(
+      Boundary.make("PostSyncActivity", Doors.endSync, endSync, { ...toTheEnd, ...role("saves", "sync") }),
+      (end) => (wire: unknown, status?: unknown) => end(Doors.withStatus(wire, status))
+    ),
     ExecuteActivity: Effect.succeed((wire: unknown) =>
       Doors.isClear(wire) ? executed.clear(wire) : executed.direct(wire)
     ),

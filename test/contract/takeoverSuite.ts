@@ -25,7 +25,7 @@ const SYNC = ["sync", "--config", "/mnt/config/source.json", "--destination", "/
 const CLEAR = ["clear-destination", "--streams", "/mnt/config/streams.json"]
 
 /** A run as the Go worker leaves it: its history, its files, its Pod. */
-const begun = (command: "sync" | "clear-destination", config: unknown) =>
+const begun = (command: "sync" | "clear-destination", config: unknown, status?: string) =>
   Effect.gen(function* () {
     const { storage, platform, env, taskQueue } = yield* World
     const jobId = yield* insertProbeJob({ source: config, destination: config })
@@ -47,7 +47,7 @@ const begun = (command: "sync" | "clear-destination", config: unknown) =>
     fs.writeFileSync(path.join(storage, `${id}-1`, "streams.json"), `{"streams":[]}`)
     yield* start("RunSyncWorkflow", id, request)
     const activity = command === "sync" ? "SyncActivity" : "ExecuteActivity"
-    yield* GoWorker.beginAndVanish(env["TEMPORAL_ADDRESS"] ?? "", taskQueue, activity, request)
+    yield* GoWorker.beginAndVanish(env["TEMPORAL_ADDRESS"] ?? "", taskQueue, activity, request, status)
     const folder = GoWorker.writeFiles(storage, id, {
       "source.json": config,
       "destination.json": config,
@@ -110,6 +110,24 @@ export const takeoverSuite = (it: It): void => {
           assert.strictEqual(run.status, "CANCELED")
           assert.include(yield* stateOf(jobId), "0/2")
           untouched(worker, folder)
+        })
+      ),
+    90_000
+  )
+
+  it(
+    "one whose cleanup the Go worker has asked for, with how the sync went as its second argument",
+    () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { heard } = yield* World
+          const { id, jobId } = yield* begun("sync", { scenario: "sleep" }, "cancelled")
+          yield* started
+          succeeded(yield* ended(id))
+          assert.include(yield* stateOf(jobId), "0/2")
+          const events = heard.filter(({ body }) => body.includes(id)).map(({ body }) => body)
+          assert.lengthOf(events, 1)
+          assert.include(events[0], `"event":"cancelled"`)
         })
       ),
     90_000

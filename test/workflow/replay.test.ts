@@ -129,6 +129,24 @@ const withLostTask = ({ events }: History): History => {
   return { events: [started, scheduled, begun, timedOut, again, begunAgain, ...later] as History["events"] }
 }
 
+/** The same, of a Go worker whose PostSyncActivity is told how the sync went: olake-helm since 0.3.10. */
+const withStatus = ({ events }: History, status: string): History => {
+  const data = Buffer.from(JSON.stringify(status)).toString("base64")
+  const payload = { metadata: { encoding: Buffer.from("json/plain").toString("base64") }, data }
+  return {
+    events: events.map((event) => {
+      const text = JSON.stringify(event)
+      if (!text.includes('"PostSyncActivity"') || !text.includes('"payloads"')) return event
+      // SAFETY: the event itself, with one payload more
+      const { activityTaskScheduledEventAttributes: scheduled, ...rest } = event as History["events"][0] & {
+        activityTaskScheduledEventAttributes: { input: { payloads: ReadonlyArray<unknown> } }
+      }
+      const payloads = [...scheduled.input.payloads, payload]
+      return { ...rest, activityTaskScheduledEventAttributes: { ...scheduled, input: { payloads } } }
+    })
+  }
+}
+
 describe("histories of the Go worker replay", () => {
   const completed = JSON.stringify(read("go/sync-completed"))
   const input = /"payloads": ?\[[^\]]*\]/
@@ -141,6 +159,17 @@ describe("histories of the Go worker replay", () => {
   replayWhole([
     ...inFolder("go/"),
     ["of a bare job id", JSON.parse(ofBareId) as History],
+    ...(
+      [
+        ["sync-completed", "success"],
+        ["sync-cancelled", "cancelled"],
+        ["sync-failed-exit1", "failed"]
+      ] as const
+    ).map(([name, status]) => {
+      const history = withStatus(read(`go/${name}`), status)
+      assert.notDeepEqual(history, read(`go/${name}`))
+      return [`${name}, its PostSyncActivity told so`, history] as const
+    }),
     ...lost.map(
       (name) => [`${name}, its first workflow task lost`, withLostTask(read(`go/${name}`))] as const
     )

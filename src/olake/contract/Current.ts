@@ -84,7 +84,12 @@ const ended = {
   outcome: OutcomeField,
   failure_type: Schema.optionalKey(Schema.String)
 }
-export const SyncEnded = Schema.Struct({ ...ended, command: Schema.Literal("sync") })
+export const SyncEnded = Schema.Struct({
+  ...ended,
+  command: Schema.Literal("sync"),
+  /** The second argument that the Go worker's workflows give since olake-helm 0.3.10, in their words. */
+  status: Schema.optionalKey(Schema.Unknown)
+})
 export type SyncEnded = typeof SyncEnded.Type
 export const ClearEnded = Schema.Struct({ ...ended, command: Schema.Literal("clear-destination") })
 export type ClearEnded = typeof ClearEnded.Type

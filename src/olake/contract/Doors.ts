@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import { CLEAR_ARGS, SYNC_ARGS } from "../Connector.ts"
 import * as Current from "./Current.ts"
 import * as Legacy from "./Legacy.ts"
+import type { Outcome } from "../Outcome.ts"
 import type * as Request from "./Request.ts"
 
 /** Takes in what came over the wire. */
@@ -136,7 +137,24 @@ const ofEnd = (request: Current.SyncEnded | Current.ClearEnded): Request.EndRequ
   projectId: request.project_id,
   timeout: request.timeout
 })
-const currentEnd = door(Current.SyncEnded, ofEnd)
+/** The Go worker's words for how a sync ended; what is none of them says nothing. */
+const outcomeOfStatus = (status: unknown): Outcome => {
+  if (!Predicate.isString(status)) return "unknown"
+  if (/succe|complet/i.test(status)) return "completed"
+  if (/cancel/i.test(status)) return "cancelled"
+  return /fail|error/i.test(status) ? "failed" : "unknown"
+}
+
+const currentEnd = door(Current.SyncEnded, (request): Request.EndRequest => {
+  if (request.status === undefined || request.outcome !== "unknown") return ofEnd(request)
+  const outcome = outcomeOfStatus(request.status)
+  // The Go worker's own SyncActivity has told of a failure.
+  return { ...ofEnd(request), outcome, reports: outcome !== "failed" }
+})
+
+/** PostSyncActivity's two arguments as one request; workflows of this worker, and older ones of the Go worker, give one. */
+export const withStatus = (wire: unknown, status: unknown): unknown =>
+  status === undefined || !Predicate.isObject(wire) ? wire : { ...wire, status }
 
 export const endSync: Door<Request.EndRequest> = (wire) =>
   isLegacy(wire) ? legacyEnd(wire) : currentEnd(wire)

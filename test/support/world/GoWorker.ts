@@ -25,18 +25,25 @@ const payload = (value: unknown, metadata: Readonly<Record<string, string>> = {}
   data: Buffer.from(JSON.stringify(value))
 })
 
+const sdkMetadata = { langUsedFlags: [3], sdkName: "temporal-go", sdkVersion: "1.36.0" }
+
 /** Shorter than Go's 30 s, for the test's sake. */
 const HEARTBEAT = { seconds: 2 }
 
 const seconds = (count: number) => ({ seconds: count }) as never // SAFETY: protobufjs takes numbers where its types say Long
 
-const activityCommand = (type: string, id: string, taskQueue: string, request: unknown) => ({
+const activityCommand = (
+  type: string,
+  id: string,
+  taskQueue: string,
+  ...argumentsOf: ReadonlyArray<unknown>
+) => ({
   commandType: CommandType.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK,
   scheduleActivityTaskCommandAttributes: {
     activityId: id,
     activityType: { name: type },
     taskQueue: { name: taskQueue },
-    input: { payloads: [payload(request)] },
+    input: { payloads: argumentsOf.map((argument) => payload(argument)) },
     scheduleToCloseTimeout: seconds(0),
     scheduleToStartTimeout: seconds(0),
     startToCloseTimeout: seconds(2_592_000),
@@ -50,12 +57,16 @@ const activityCommand = (type: string, id: string, taskQueue: string, request: u
   }
 })
 
-/** Takes the workflow's first task and the first attempt of its activity, and then no longer answers. */
+/**
+ * Takes the workflow's first task and the first attempt of its activity, and then no longer answers.
+ * @param status where given, it answers that too, and asks for the cleanup of a sync that ended so
+ */
 export const beginAndVanish = (
   address: string,
   taskQueue: string,
   activity: "SyncActivity" | "ExecuteActivity",
-  request: { readonly command: string; readonly workflow_id: string }
+  request: { readonly command: string; readonly workflow_id: string },
+  status?: string
 ) =>
   Effect.promise(async () => {
     const connection = await Connection.connect({ address })
@@ -66,7 +77,7 @@ export const beginAndVanish = (
       await workflowService.respondWorkflowTaskCompleted({
         taskToken: task.taskToken,
         identity: common.identity,
-        sdkMetadata: { langUsedFlags: [3], sdkName: "temporal-go", sdkVersion: "1.36.0" },
+        sdkMetadata,
         commands: [
           {
             commandType: CommandType.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
@@ -79,7 +90,20 @@ export const beginAndVanish = (
           activityCommand(activity, "6", taskQueue, request)
         ]
       })
-      await workflowService.pollActivityTaskQueue(common)
+      const { taskToken } = await workflowService.pollActivityTaskQueue(common)
+      if (status === undefined) return
+      await workflowService.respondActivityTaskCompleted({
+        taskToken,
+        identity: common.identity,
+        result: { payloads: [payload({ response: "" })] }
+      })
+      const next = await workflowService.pollWorkflowTaskQueue(common)
+      await workflowService.respondWorkflowTaskCompleted({
+        taskToken: next.taskToken,
+        identity: common.identity,
+        sdkMetadata,
+        commands: [activityCommand("PostSyncActivity", "12", taskQueue, request, status)]
+      })
     }
     await connection.withDeadline(Date.now() + 15_000, begin).finally(() => connection.close())
   })
