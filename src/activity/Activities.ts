@@ -3,11 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { WorkerConfig } from "../Config.ts"
 import { AlertParams, StopParams } from "../olake/contract/Current.ts"
+import { IndicatorRequest } from "../olake/contract/Indicator.ts"
 import * as Doors from "../olake/contract/Doors.ts"
 import type { Subject } from "../olake/contract/Request.ts"
 import type { Operation } from "../olake/Job.ts"
 import { alert } from "./Alert.ts"
 import * as Boundary from "./Boundary.ts"
+import { indicator } from "./Indicator.ts"
 import { check } from "./short/Check.ts"
 import { direct } from "./short/Direct.ts"
 import { discover } from "./short/Discover.ts"
@@ -63,7 +65,8 @@ export const make = Effect.gen(function* () {
       Doors.plain(AlertParams),
       alert,
       toTheEnd
-    )
+    ),
+    IndicatorActivity: Boundary.make("IndicatorActivity", Doors.plain(IndicatorRequest), indicator, toTheEnd)
   })
 })
 

@@ -61,3 +61,10 @@ export const alert: ActivityOptions = {
   scheduleToCloseTimeout: "5m",
   retry: { ...retry, maximumAttempts: 3 }
 }
+
+/** A Pod that shows an error: the UI asks again, should it not come. As the Go worker has it. */
+export const indicator: ActivityOptions = {
+  startToCloseTimeout: "30s",
+  retry: { initialInterval: "2s", backoffCoefficient: 2, maximumInterval: "10s", maximumAttempts: 2 },
+  cancellationType: "WAIT_CANCELLATION_COMPLETED"
+}

@@ -14,6 +14,9 @@ export const TestConnectionWorkflow = (params: unknown) =>
 /** @param request an ExecutionRequest of the second contract: discover, check, spec, stream difference */
 export const ExecuteWorkflow = (request: unknown) => call("ExecuteActivity", request, Policy.short)
 
+/** @param request of OLake's UI where it works by GitOps: a failed Pod to be shown, or to be taken away */
+export const IndicatorWorkflow = (request: unknown) => call("IndicatorActivity", request, Policy.indicator)
+
 type Fields = Readonly<Record<string, unknown>>
 
 const isRecord = (value: unknown): value is Fields =>

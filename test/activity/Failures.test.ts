@@ -1,6 +1,7 @@
 /** What people read of failures that are none of a Pod's: in a run's failure, in its alert and in worker.log alike. */
 import { describe, it } from "@effect/vitest"
 import { InvalidRequest } from "../../src/activity/Activity.ts"
+import { IndicatorInTheWay, NoIndicator } from "../../src/activity/Indicator.ts"
 import { InvalidState, StateUnsaved } from "../../src/activity/writer/EndSync.ts"
 import { ResultTooLarge } from "../../src/activity/Result.ts"
 import { PodTaken, ResultMissing, TimedOut } from "../../src/activity/short/ShortRun.ts"
@@ -55,6 +56,8 @@ const failures = [
   new TimedOut({ operation: "discover", limit: "10m", variable: "TIMEOUT_ACTIVITY_DISCOVER" }),
   new PodTaken({ failure: new PodFailure({ class: "Evicted", pod }) }),
   new ResultMissing({ operation: "discover", expected: "streams.json", connector: "postgres" }),
+  new NoIndicator({ pod: "source-shop" }),
+  new IndicatorInTheWay({ pod: "source-shop" }),
   new ResultTooLarge({ file: "streams.json", bytes: 3_000_000, limit: 2_080_768 }),
   new StateUnsaved({ problem: "Why." }),
   new InvalidState({ jobId: 7, problem: "why" }),

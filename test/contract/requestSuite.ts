@@ -123,6 +123,16 @@ const events = (workflowId: string) =>
       .map(({ event }) => event)
   )
 
+const propertiesOf = (workflowId: string) =>
+  Effect.map(
+    World,
+    ({ heard }) =>
+      heard
+        .map(({ body }) => body)
+        .filter((body) => body.includes(`"workflow_id":"${workflowId}"`))
+        .map((body) => (JSON.parse(body) as { properties: object }).properties)[0]
+  )
+
 /** Alerts of a project of its own, for tests run one after the other but others' alerts must not count. */
 const alertsAt = (route: string) =>
   Effect.map(World, ({ heard }) => heard.filter(({ path: at }) => at === route).map(({ body }) => body))
@@ -268,6 +278,21 @@ export const requestSuite = (it: It): void => {
       const files = fs.readdirSync(path.join(storage, run.directory))
       assert.notIncludeMembers(files, ["source.json", "destination.json"])
       assert.includeMembers(files, ["streams.json", "state.json", "user_id.txt", "stats.json"])
+      const told = JSON.parse(
+        fs.readFileSync(path.join(storage, run.directory, "telemetry.json"), "utf8")
+      ) as object
+      const facts = {
+        schema_version: 1,
+        service: "UI",
+        distinct_id: "user-1",
+        job_id: jobId,
+        environment: "kubernetes"
+      }
+      assert.include(told, { ...facts, source_version: "v0.0.0-dev" })
+      assert.match(JSON.stringify(told), /"created_at":"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"/)
+      // The job has no schedule here, so nobody knows how often it has run.
+      assert.notProperty(told, "sync_run_count")
+      assert.deepInclude(yield* propertiesOf(run.id), told)
       // An empty state is none: the connector begins in its latest format.
       assert.notInclude(yield* logOf(run.directory), "--state")
       assert.deepStrictEqual(yield* events(run.id), ["started", "completed"])
@@ -282,6 +307,36 @@ export const requestSuite = (it: It): void => {
       const second = yield* runSync(jobId)
       succeeded(second)
       assert.include(yield* logOf(second.directory), "--state")
+      yield* nothingLeft
+    }))
+
+  it("an indicator of GitOps: a Pod that shows the error, replaced, and taken away", () =>
+    Effect.gen(function* () {
+      const { platform } = yield* World
+      const name = uniqueId("source-shop")
+      const ask = (action: string, message = "") =>
+        execute("IndicatorWorkflow", uniqueId(`indicator-${name}-${action}`), {
+          action,
+          name,
+          namespace: "",
+          kind: "source",
+          resource_name: "shop",
+          message
+        })
+      const isThere = Effect.promise(async () => (await platform.pods()).some((pod) => pod.includes(name)))
+      succeeded(yield* ask("spawn", "no host in its config"))
+      assert.isTrue(yield* isThere)
+      const objects = yield* Effect.promise(() => platform.objects())
+      assert.include(objects, "no host in its config")
+      succeeded(yield* ask("spawn", "no port either"))
+      assert.include(yield* Effect.promise(() => platform.objects()), "no port either")
+      succeeded(yield* ask("delete"))
+      yield* eventually("it is gone", async () =>
+        (await platform.pods()).some((pod) => pod.includes(name)) ? undefined : true
+      )
+      // One that is not there is deleted too.
+      succeeded(yield* ask("delete"))
+      failedAs(yield* ask("other"), "InvalidRequest", "action")
       yield* nothingLeft
     }))
 

@@ -14,6 +14,9 @@ const MANAGER = "olake-workers"
 /** Selects the Pods of this worker and of the Go worker before it. */
 export const SELECTOR = `${MANAGED_BY_LABEL}=${MANAGER}`
 
+/** Of the Pods that show errors of GitOps; see IndicatorPod.ts. */
+export const INDICATOR_LABEL = "olake.io/indicator"
+
 const KEY_LABEL = "olake.io/key"
 const JOB_ID_LABEL = "olake.io/job-id"
 const CONNECTOR_LABEL = "olake.io/connector"
@@ -111,7 +114,8 @@ export interface PodOwner {
 }
 
 export const ownerOf = ({ labels, annotations }: Pick<PodView, "annotations" | "labels">): PodOwner => {
-  const isManaged = labels[MANAGED_BY_LABEL] === MANAGER
+  // No run waits for an indicator, whatever other labels somebody gives it.
+  const isManaged = labels[MANAGED_BY_LABEL] === MANAGER && labels[INDICATOR_LABEL] !== "true"
   const operation = labels[OPERATION_LABEL] ?? ""
   const createdAt = Date.parse(annotations[CREATED_AT_ANNOTATION] ?? "")
   return defined<PodOwner>({

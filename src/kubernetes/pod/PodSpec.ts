@@ -15,11 +15,14 @@ type Jobs = WorkerConfig["Service"]["jobs"]
 
 const VOLUME = "job-storage"
 
-export const imageOf = (job: Pick<Job, "connector" | "version">, registryBase: string): string => {
+/** The image of that name, in the registry of the installation. */
+export const inRegistry = (repository: string, registryBase: string): string => {
   const base = registryBase.replace(/\/+$/, "")
-  const repository = `olakego/source-${job.connector}:${job.version}`
   return base === "" || base === "registry-1.docker.io" ? repository : `${base}/${repository}`
 }
+
+export const imageOf = (job: Pick<Job, "connector" | "version">, registryBase: string): string =>
+  inRegistry(`olakego/source-${job.connector}:${job.version}`, registryBase)
 
 /** How the encryption key reaches the container. */
 export type SecretKeySource = "none" | "namedSecret" | "ownSecret" | "literal"
