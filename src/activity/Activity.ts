@@ -10,6 +10,8 @@ export interface ActivityError extends Error {
   /** Type of the Temporal failure, where it is not the tag. */
   readonly failureType?: string
   readonly retryDelay?: Duration.Duration
+  /** The word for it in worker.log, where OLake's UI marks such failures. */
+  readonly category?: string | undefined
   /** What to do about it, where the message ends with that. */
   readonly remedy?: string
 }

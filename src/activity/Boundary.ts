@@ -21,7 +21,7 @@ import { runSpan } from "../Tracing.ts"
 import { type ActivityError, type ActivityRun, InvalidRequest } from "./Activity.ts"
 import { failureOf, WorkerStopping } from "./TemporalFailure.ts"
 import * as Tracking from "./Tracking.ts"
-import { keepingLog } from "./WorkerLog.ts"
+import * as WorkerLog from "./WorkerLog.ts"
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 
@@ -137,10 +137,12 @@ export const make = <I, A, E extends ActivityError, R>(
         const directory = Tracking.logDirectoryOf(subject, run.run.workflowId)
         const tracked = Effect.acquireUseRelease(
           begun,
-          (entry) => atWork(request, entry),
+          (entry) => Effect.andThen(Tracking.pickedUp(role, subject, run), atWork(request, entry)),
           (entry, exit) => entry.ended(...endOf(context, drain, exit))
         )
-        return yield* directory === undefined ? reported(tracked) : keepingLog(directory)(reported(tracked))
+        return yield* directory === undefined
+          ? reported(tracked)
+          : WorkerLog.keepingLog(directory)(reported(tracked))
       }).pipe(
         Effect.withSpan(type, {
           parent: runSpan(run.run),
@@ -176,5 +178,5 @@ const report = (type: string, cause: Cause.Cause<ActivityError>): Effect.Effect<
   const error = Cause.findError(cause)
   if (Result.isFailure(error)) return Effect.logError(`${type} met a bug`, cause)
   if (error.success instanceof WorkerStopping) return Effect.logInfo(`${type} is left for another worker`)
-  return Effect.logWarning(`${type} failed: ${error.success.message}`)
+  return WorkerLog.failed(type, error.success)
 }

@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import type { PodFailure } from "../kubernetes/verdict/PodFailure.ts"
 import type { PodExit } from "../kubernetes/PodEnd.ts"
 import { MAIN_CONTAINER } from "../kubernetes/pod/PodView.ts"
-import { lastErrorLine } from "../olake/ConnectorOutput.ts"
+import { lastErrorLine, outOfMemoryLine } from "../olake/ConnectorOutput.ts"
 import type { Job } from "../olake/Job.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
 
@@ -24,6 +24,9 @@ export const ownLog = (
       .pipe(Effect.orElseSucceed(() => Option.none()))
   )
 
+/** Exit code of a Go program whose runtime gives up. */
+const GO_CRASH = 2
+
 /** The failure of a Pod, with the connector's last error line where the connector is what failed. */
 export const explain = Effect.fnUntraced(function* (
   exit: PodExit,
@@ -31,10 +34,15 @@ export const explain = Effect.fnUntraced(function* (
   job: Pick<Job, "directory">
 ) {
   if (failure.class !== "ConnectorFailed") return failure
-  const own = Option.getOrUndefined(yield* ownLog(exit, job))
+  const own = Option.getOrElse(yield* ownLog(exit, job), () => "")
+  const ended = terminationMessage(exit)
+  const said = lastErrorLine(own) ?? lastErrorLine(ended)
+  // A Go program that crashes tells why in its output only, above all that it then prints.
+  const log =
+    said === undefined || failure.exitCode === GO_CRASH
+      ? yield* exit.log.pipe(Effect.orElseSucceed(() => ""))
+      : ""
   const line =
-    lastErrorLine(own ?? "") ??
-    lastErrorLine(terminationMessage(exit)) ??
-    lastErrorLine(yield* exit.log.pipe(Effect.orElseSucceed(() => "")))
+    outOfMemoryLine(own) ?? outOfMemoryLine(ended) ?? outOfMemoryLine(log) ?? said ?? lastErrorLine(log)
   return line === undefined ? failure : failure.withLastLine(line)
 })

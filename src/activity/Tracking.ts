@@ -2,6 +2,7 @@
 import { ApplicationFailure } from "@temporalio/common"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
+import { WorkerConfig } from "../Config.ts"
 import { PodObserver, type PodSighting } from "../kubernetes/PodEnd.ts"
 import { ownerOf } from "../kubernetes/pod/PodIdentity.ts"
 import { MAIN_CONTAINER, type PodView } from "../kubernetes/pod/PodView.ts"
@@ -64,11 +65,37 @@ const sightingOf = ({ view, stage, message }: PodSighting): Sighting => ({
   finishedAt: mainOf(view)?.finishedAt
 })
 
-/** What is seen of Pods in the program is noted of its run. */
+/** Says in the run's log which worker has it now. */
+export const pickedUp = <I>(
+  { does, operation }: Role<I>,
+  subject: Subject | undefined,
+  { attempt }: ActivityRun
+): Effect.Effect<void, never, WorkerConfig> =>
+  does === "saves"
+    ? Effect.void
+    : Effect.flatMap(WorkerConfig, ({ kubernetes: { podName: worker } }) => {
+        const { jobId = 0 } = subject ?? {}
+        const what = `${subject?.operation ?? operation}${jobId === 0 ? "" : ` of job ${jobId}`}`
+        return Effect.logInfo(`worker ${worker} picked up the ${what}, attempt ${attempt}`, { worker })
+      })
+
+const placementOf = ({ name, node, requests = "none", limits = "none" }: PodView): string =>
+  `Pod ${name} is on node ${node}, requests ${requests}, limits ${limits}`
+
+/** What is seen of Pods in the program is noted of its run, and in its log where each has been placed. */
 export const observing =
   (entry: RunEntry) =>
   <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.provideService(program, PodObserver, (seen) => entry.sighted(sightingOf(seen)))
+    Effect.suspend(() => {
+      const placed = new Set<string>()
+      return Effect.provideService(program, PodObserver, (seen) => {
+        const { uid, node } = seen.view
+        const isNews = node !== undefined && !placed.has(uid)
+        if (isNews) placed.add(uid)
+        const noted = entry.sighted(sightingOf(seen))
+        return isNews ? Effect.andThen(noted, Effect.logInfo(placementOf(seen.view), { node })) : noted
+      })
+    })
 
 /** How an attempt ends that another one goes on from. */
 const LEFT: ReadonlyArray<string> = ["WorkerShutdown", "Superseded"]

@@ -5,6 +5,7 @@ import * as Schedule from "effect/Schedule"
 import { WorkerConfig } from "../Config.ts"
 import * as Logging from "../Logging.ts"
 import { SharedStorage } from "../storage/SharedStorage.ts"
+import type { ActivityError } from "./Activity.ts"
 
 /** Most lines that wait for the storage; what is more is lost. */
 const MOST_LINES = 1_000
@@ -12,6 +13,24 @@ const MOST_LINES = 1_000
 const EVERY = "2 seconds"
 /** Of one write; what it had is tried again. */
 const LIMIT = "5 seconds"
+
+/**
+ * How a run's activity failed. OLake's UI shows lines with a `category` apart, and one with `tip` as what to do; the class
+ * says both.
+ */
+export const failed = (
+  activity: string,
+  { message, category, remedy }: Pick<ActivityError, "category" | "message" | "remedy">
+): Effect.Effect<void> => {
+  if (category === undefined) return Effect.logWarning(`${activity} failed: ${message}`)
+  if (remedy === undefined || !message.endsWith(remedy))
+    return Effect.logWarning(`${activity} failed: ${message}`, { category })
+  const cause = message.slice(0, -remedy.length).trim()
+  return Effect.andThen(
+    Effect.logError(`${activity} failed: ${cause}`, { category }),
+    Effect.logInfo(remedy, { category, tip: true })
+  )
+}
 
 /** @param directory the run's; lines of before it is made wait for it */
 export const keepingLog =

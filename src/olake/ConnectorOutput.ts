@@ -77,6 +77,18 @@ export const lastErrorLine = (text: string): string | undefined => {
   return line === undefined ? undefined : shortened(line)
 }
 
+/** What a connector, or the Java program that writes for it, says when memory runs out without the kernel's doing. */
+const OUT_OF_MEMORY = /runtime: out of memory|java\.lang\.OutOfMemoryError/
+
+export const saysOutOfMemory = (line: string): boolean => OUT_OF_MEMORY.test(line)
+
+/** The line that says so, wherever it stands. */
+export const outOfMemoryLine = (text: string): string | undefined => {
+  const line = linesFromLast(text).find(saysOutOfMemory)?.trim()
+  if (line === undefined) return undefined
+  return shortened(errorIn(line) ?? line)
+}
+
 /** One line of `olake.log`. */
 export interface LogLine {
   readonly time: string

@@ -15,6 +15,8 @@ interface Kind {
   readonly ownEnd?: true
   /** What telemetry calls it, where something outside ended the connector. */
   readonly killedAs?: "deadline_exceeded" | "evicted" | "oom_killed" | "pod_removed"
+  /** What OLake's UI knows it as; where it knows none, the class's own name says it. None where the connector's log does. */
+  readonly category?: "evicted" | "none" | "oom" | "removed"
   readonly what: string
   readonly remedy: string
 }
@@ -22,12 +24,14 @@ interface Kind {
 export const failures = {
   ConnectorFailed: {
     retry: "no",
+    category: "none",
     ownEnd: true,
     what: "The connector failed",
     remedy: "Its log (logs/ in the run's directory) has the details."
   },
   OOM: {
     retry: "no",
+    category: "oom",
     killedAs: "oom_killed",
     ownEnd: true,
     what: "The connector ran out of memory",
@@ -35,6 +39,7 @@ export const failures = {
   },
   StorageLimit: {
     retry: "no",
+    category: "evicted",
     killedAs: "evicted",
     what: "The connector used more local disk than its limit allows",
     remedy: "Raise the ephemeral-storage limit, or let it write less outside the shared storage."
@@ -70,6 +75,7 @@ export const failures = {
   },
   Evicted: {
     retry: "infra",
+    category: "evicted",
     killedAs: "evicted",
     what: "The Pod was evicted from its node",
     remedy: "Run again; if it recurs, raise JOB_MEMORY_REQUEST."
@@ -99,16 +105,23 @@ export const failures = {
   },
   Killed: {
     retry: "infra-once",
+    category: "oom",
     what: "The connector was killed",
     remedy: "Look at the node's kernel log: often memory ran out on the node."
   },
   DeletedExternally: {
     retry: "infra-once",
+    category: "removed",
     killedAs: "pod_removed",
     what: "Somebody deleted the Pod",
     remedy: "Run again; it continues from the last saved state."
   },
-  Stopped: { retry: "no", what: "The connector was stopped as asked", remedy: "Nothing is to be done." }
+  Stopped: {
+    retry: "no",
+    category: "none",
+    what: "The connector was stopped as asked",
+    remedy: "Nothing is to be done."
+  }
 } as const satisfies Record<string, Kind>
 
 export type FailureClass = keyof typeof failures
@@ -116,5 +129,12 @@ export type FailureClass = keyof typeof failures
 export const failureClasses = Object.keys(failures) as ReadonlyArray<FailureClass> // SAFETY: the keys of the constant above
 
 export const isFailureClass = (type: string): type is FailureClass => Object.hasOwn(failures, type)
+
+/** The word for it in worker.log, such as `oom` or `image-unpullable`; undefined for a connector's own affair. */
+export const categoryOf = (kind: FailureClass): string | undefined => {
+  const row: Kind = failures[kind]
+  if (row.category === "none") return undefined
+  return row.category ?? kind.replace(/(?!^)[A-Z]/g, (letter) => `-${letter}`).toLowerCase()
+}
 
 export const isOwnEnd = (kind: FailureClass): boolean => "ownEnd" in failures[kind]

@@ -14,6 +14,9 @@ import * as Boundary from "../../src/activity/Boundary.ts"
 import { Drain } from "../../src/activity/Boundary.ts"
 import { plain } from "../../src/olake/contract/Doors.ts"
 import { RunRegistry } from "../../src/status/RunRegistry.ts"
+import { PodObserver } from "../../src/kubernetes/PodEnd.ts"
+import { PodFailure } from "../../src/kubernetes/verdict/PodFailure.ts"
+import { aPod } from "../support/PodBuilder.ts"
 import { SharedStorage } from "../../src/storage/SharedStorage.ts"
 import { StorageError } from "../../src/storage/StorageError.ts"
 import { testConfigLayer } from "../support/TestConfig.ts"
@@ -209,8 +212,12 @@ describe("Boundary", () => {
         assert.strictEqual(yield* Effect.promise(() => env.run(activity, good)), 7)
       }
       assert.strictEqual(written[0], "test")
-      const line = JSON.parse(written[1] ?? "") as Record<string, unknown>
-      assert.include(line, { level: "warn", message: "something of note", workflowId: "test" })
+      const line = (written[1] ?? "").trim().split("\n").at(-1) ?? ""
+      assert.include(JSON.parse(line) as Record<string, unknown>, {
+        level: "warn",
+        message: "something of note",
+        workflowId: "test"
+      })
     })
   )
 
@@ -268,6 +275,53 @@ describe("Boundary", () => {
       yield* rejection(new MockActivityEnvironment().run(activity, good))
       assert.include(log, "on the way")
       assert.include(log, "the disk is full")
+    }).pipe(Effect.provide(kept))
+  })
+
+  it.live("a failure that OLake's UI marks is two lines: what happened, and what to do", () => {
+    let log = ""
+    const kept = Layer.mergeAll(
+      Drain.layer,
+      RunRegistry.layer,
+      Layer.mock(SharedStorage, { appendWorkerLog: (_, lines) => Effect.sync(() => void (log += lines)) })
+    ).pipe(Layer.provideMerge(testConfigLayer({ kubernetes: { podName: "worker-0" } })))
+    const subject = { operation: "sync", jobId: 7, connector: "", keepsLog: true } as const
+    const view = aPod().running().view()
+    return Effect.gen(function* () {
+      const program = () =>
+        Effect.gen(function* () {
+          const observe = yield* PodObserver
+          yield* observe({ view, stage: "queued", message: "" })
+          yield* observe({ view, stage: "running", message: "" })
+          return yield* new PodFailure({ class: "OOM", pod: view.name, memoryLimit: "64Mi" })
+        })
+      const activity = yield* Boundary.make("SyncActivity", door, program, {
+        detachesOnDrain: false,
+        role: { does: "works", operation: "sync", subject: () => subject }
+      })
+      yield* rejection(new MockActivityEnvironment().run(activity, good))
+      const lines = log
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+        .map(({ level, message, category, tip }) => [level, message, category, tip])
+      assert.deepStrictEqual(lines, [
+        ["info", "worker worker-0 picked up the sync of job 7, attempt 1", undefined, undefined],
+        // Once, however often it is seen.
+        [
+          "info",
+          "Pod olake-job-7-0123456789 is on node node-1, requests none, limits memory=64Mi",
+          undefined,
+          undefined
+        ],
+        [
+          "error",
+          "SyncActivity failed: The connector ran out of memory (limit 64Mi). [Pod olake-job-7-0123456789]",
+          "oom",
+          undefined
+        ],
+        ["info", "Raise JOB_MEMORY_LIMIT, or let the connector use fewer threads.", "oom", true]
+      ])
     }).pipe(Effect.provide(kept))
   })
 

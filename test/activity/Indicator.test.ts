@@ -11,7 +11,7 @@ import { KubernetesClient } from "../../src/kubernetes/api/KubernetesClient.ts"
 import { KubernetesError } from "../../src/kubernetes/api/KubernetesError.ts"
 import { indicatorPod } from "../../src/kubernetes/pod/IndicatorPod.ts"
 import { ownerOf, SELECTOR } from "../../src/kubernetes/pod/PodIdentity.ts"
-import type { PodJson } from "../../src/kubernetes/pod/PodView.ts"
+import type { PodJson } from "../../src/kubernetes/pod/PodJson.ts"
 import type { IndicatorRequest } from "../../src/olake/contract/Indicator.ts"
 import { testConfig, testConfigLayer } from "../support/TestConfig.ts"
 

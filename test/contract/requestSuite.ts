@@ -154,6 +154,7 @@ const eventNames = (run: Ended): ReadonlyArray<string> =>
 export const requestSuite = (it: It): void => {
   it("discover: the connector's streams.json, its log, and the worker's own", () =>
     Effect.gen(function* () {
+      const { storage } = yield* World
       const args = ["discover", "--config", `${M}/config.json`, "--max-discover-threads", "50"]
       const run = yield* direct(
         "discover-catalog-probe",
@@ -166,7 +167,17 @@ export const requestSuite = (it: It): void => {
       assert.include(yield* logOf(run.id), "discovered 1 stream")
       const lines = (yield* workerLogOf(run.id)).trim().split("\n")
       for (const line of lines) assert.containsAllKeys(JSON.parse(line), ["level", "time", "message"])
-      assert.include(lines.join(), "Pod created")
+      for (const text of [
+        "picked up the discover, attempt 1",
+        "Pod created",
+        "is on node",
+        "requests cpu=100m"
+      ])
+        assert.include(lines.join(), text)
+      // What OLake's UI has sent stays; what it has not is added.
+      const told = fs.readFileSync(path.join(storage, run.id, "telemetry.json"), "utf8")
+      assert.include(told, `"schema_version":1,"service":"UI"`)
+      assert.strictEqual(fs.readFileSync(path.join(storage, run.id, "user_id.txt"), "utf8"), "u")
       yield* nothingLeft
     }))
 
@@ -409,7 +420,7 @@ export const requestSuite = (it: It): void => {
       )
       assert.notInclude(names, "SCHEDULED SendWebhookNotificationActivity")
       assert.deepStrictEqual(yield* alertsAt("/of-cancelled"), [])
-      assert.deepStrictEqual(yield* events(id), ["started"])
+      assert.deepStrictEqual(yield* events(id), ["started", "cancelled"])
       yield* nothingLeft
     }))
 

@@ -1,5 +1,6 @@
 /** Pods for tests: `aPod().waiting("ErrImagePull", "not found").view()`. Times are seconds after `START`. */
-import { fromPod, type PodJson, type PodView } from "../../src/kubernetes/pod/PodView.ts"
+import type { PodJson } from "../../src/kubernetes/pod/PodJson.ts"
+import { fromPod, type PodView } from "../../src/kubernetes/pod/PodView.ts"
 
 export const START = Date.parse("2026-11-23T17:00:00Z")
 const at = (second: number): string => new Date(START + second * 1000).toISOString()

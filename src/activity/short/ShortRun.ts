@@ -34,6 +34,9 @@ export class PodTaken extends Schema.TaggedError<PodTaken>()("PodTaken", { failu
   get failureType(): string {
     return this.failure.failureType
   }
+  get category(): string | undefined {
+    return this.failure.category
+  }
   readonly isRetryable = true
 }
 

@@ -18,7 +18,7 @@ import * as ApiLists from "./ApiLists.ts"
 import * as ApiTransport from "./ApiTransport.ts"
 import { loadKubeConfig } from "./ApiTransport.ts"
 import type { KubernetesError } from "./KubernetesError.ts"
-import type { PodJson } from "../pod/PodView.ts"
+import type { PodJson } from "../pod/PodJson.ts"
 import { unreadable, type WatchFrame } from "./ApiLists.ts"
 
 /** What is read of a ConfigMap. */

@@ -2,69 +2,10 @@
  * What the worker keeps of a Pod: some twenty fields instead of the API's 6 KB, since thousands are held. Pure.
  */
 import { defined } from "../../Json.ts"
+import type { ContainerStatusJson, PodJson } from "./PodJson.ts"
 
 /** Name of the container that runs the connector; sidecars may stand beside it. */
 export const MAIN_CONTAINER = "connector"
-
-interface ContainerStateJson {
-  readonly waiting?: { readonly reason?: string; readonly message?: string }
-  readonly running?: { readonly startedAt?: string }
-  readonly terminated?: {
-    readonly exitCode: number
-    readonly signal?: number
-    readonly reason?: string
-    readonly message?: string
-    readonly startedAt?: string | null
-    readonly finishedAt?: string | null
-  }
-}
-
-interface ContainerStatusJson {
-  readonly name: string
-  readonly restartCount?: number
-  readonly state?: ContainerStateJson
-  readonly lastState?: ContainerStateJson
-}
-
-/** The part of a Pod, as the API server sends it, that is read here. */
-export interface PodJson {
-  readonly metadata: {
-    readonly name: string
-    readonly uid: string
-    readonly resourceVersion?: string
-    readonly labels?: Readonly<Record<string, string>>
-    readonly annotations?: Readonly<Record<string, string>>
-    readonly creationTimestamp?: string
-    readonly deletionTimestamp?: string
-    readonly deletionGracePeriodSeconds?: number
-    readonly finalizers?: ReadonlyArray<string>
-  }
-  readonly spec?: {
-    readonly nodeName?: string
-    readonly volumes?: ReadonlyArray<{ readonly persistentVolumeClaim?: { readonly claimName: string } }>
-    readonly activeDeadlineSeconds?: number
-    readonly containers?: ReadonlyArray<{
-      readonly name: string
-      readonly image?: string
-      readonly resources?: { readonly limits?: Readonly<Record<string, string>> }
-    }>
-  }
-  readonly status?: {
-    readonly phase?: string
-    readonly reason?: string
-    readonly message?: string
-    readonly startTime?: string | null
-    readonly conditions?: ReadonlyArray<{
-      readonly type: string
-      readonly status: string
-      readonly reason?: string
-      readonly message?: string
-      readonly lastTransitionTime?: string | null
-    }>
-    readonly containerStatuses?: ReadonlyArray<ContainerStatusJson>
-    readonly initContainerStatuses?: ReadonlyArray<ContainerStatusJson>
-  }
-}
 
 export interface ContainerView {
   readonly name: string
@@ -102,6 +43,9 @@ export interface PodView {
   readonly containers: ReadonlyArray<ContainerView>
   readonly image?: string
   readonly memoryLimit?: string
+  /** Of the main container, as people read them: `cpu=100m memory=256Mi`. */
+  readonly requests?: string
+  readonly limits?: string
   /** Names of the volume claims that it mounts. */
   readonly claims: ReadonlyArray<string>
   /** What keeps the object from going away once it is deleted. */
@@ -148,6 +92,12 @@ const fromContainer = (status: ContainerStatusJson, kind: ContainerView["kind"])
     finishedAt: undefined
   })
 }
+
+const amountsOf = (amounts: Readonly<Record<string, string>> = {}): string | undefined =>
+  Object.entries(amounts)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .map(([resource, amount]) => `${resource}=${amount}`)
+    .join(" ") || undefined
 
 const own = (annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(annotations).filter(([key]) => key.startsWith("olake.io/")))
@@ -200,6 +150,8 @@ export const fromPod = ({ metadata, spec, status }: PodJson): PodView => {
     ],
     image: main?.image,
     memoryLimit: main?.resources?.limits?.memory,
+    requests: amountsOf(main?.resources?.requests),
+    limits: amountsOf(main?.resources?.limits),
     claims: (spec?.volumes ?? []).flatMap(({ persistentVolumeClaim: claim }) => claim?.claimName ?? []),
     finalizers: metadata.finalizers
   })

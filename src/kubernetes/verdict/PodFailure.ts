@@ -1,6 +1,7 @@
 /** Why a Pod failed: a class for programs, and for people what happened, why, and what to do. Pure. */
 import * as Schema from "effect/Schema"
-import { type FailureClass, failureClasses, failures, type Retry } from "../../olake/Failures.ts"
+import { saysOutOfMemory } from "../../olake/ConnectorOutput.ts"
+import { categoryOf, type FailureClass, failureClasses, failures, type Retry } from "../../olake/Failures.ts"
 import { oneLine } from "../../Text.ts"
 
 /** Longest part of a message that comes from outside. */
@@ -39,18 +40,28 @@ export class PodFailure extends Schema.TaggedError<PodFailure>()("PodFailure", {
 
   /** What to do about it: the message's end. */
   get remedy(): string {
-    return failures[this.class].remedy
+    return failures[this.#shown].remedy
+  }
+
+  /** The word for it in worker.log, by which OLake's UI marks the line. */
+  get category(): string | undefined {
+    return categoryOf(this.#shown)
+  }
+
+  /** Which class's words people read: a connector that fails over memory has not been killed, but needs the same remedy. */
+  get #shown(): FailureClass {
+    return this.class === "ConnectorFailed" && saysOutOfMemory(this.lastLine ?? "") ? "OOM" : this.class
   }
 
   get #cause(): string {
     const why = this.lastLine ?? this.clusterMessage
     const says = why === undefined ? "." : `: ${oneLine(why, LONGEST).replace(/\.$/, "")}.`
-    return `${failures[this.class].what}${this.#subject}${says} ${this.#where}`
+    return `${failures[this.#shown].what}${this.#subject}${says} ${this.#where}`
   }
 
   get #subject(): string {
     if (this.class === "ImageUnpullable" && this.image !== undefined) return ` (${this.image})`
-    return this.class === "OOM" && this.memoryLimit !== undefined ? ` (limit ${this.memoryLimit})` : ""
+    return this.#shown === "OOM" && this.memoryLimit !== undefined ? ` (limit ${this.memoryLimit})` : ""
   }
 
   get #where(): string {

@@ -39,6 +39,38 @@ describe("what people read", () => {
     )
   })
 
+  it("of a connector that fails over its memory is what to do about memory; its class stays", () => {
+    for (const line of [
+      "fatal error: runtime: out of memory",
+      "java.lang.OutOfMemoryError: Java heap space"
+    ]) {
+      const failure = new PodFailure({ ...given, class: "ConnectorFailed", exitCode: 2 }).withLastLine(line)
+      assert.strictEqual(failure.failureType, "ConnectorFailed")
+      assert.strictEqual(failure.category, "oom")
+      assert.include(failure.message, `The connector ran out of memory (limit 64Mi): ${line}`)
+      assert.isTrue(failure.message.endsWith(failure.remedy))
+      assert.include(failure.remedy, "JOB_MEMORY_LIMIT")
+    }
+  })
+
+  it("has a word for OLake's UI, its own where that knows one", () => {
+    const categories = Object.fromEntries(
+      failureClasses.map((kind) => [kind, new PodFailure({ ...given, class: kind }).category])
+    )
+    assert.deepInclude(categories, {
+      ConnectorFailed: undefined,
+      Stopped: undefined,
+      OOM: "oom",
+      Killed: "oom",
+      Evicted: "evicted",
+      StorageLimit: "evicted",
+      DeletedExternally: "removed",
+      ImageUnpullable: "image-unpullable",
+      NodeLost: "node-lost",
+      Unschedulable: "unschedulable"
+    })
+  })
+
   it("takes a connector's colours and line ends out", () => {
     const failure = new PodFailure({
       ...given,

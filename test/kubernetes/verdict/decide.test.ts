@@ -7,7 +7,8 @@ import {
   type PodStatusOptions,
   type Verdict
 } from "../../../src/kubernetes/verdict/Verdict.ts"
-import { fromPod, type PodJson, type PodView } from "../../../src/kubernetes/pod/PodView.ts"
+import type { PodJson } from "../../../src/kubernetes/pod/PodJson.ts"
+import { fromPod, type PodView } from "../../../src/kubernetes/pod/PodView.ts"
 import { aPod, type PodBuilder, START } from "../../support/PodBuilder.ts"
 
 const options = (over: Partial<PodStatusOptions> = {}): PodStatusOptions => ({
