@@ -167,12 +167,7 @@ export const requestSuite = (it: It): void => {
       assert.include(yield* logOf(run.id), "discovered 1 stream")
       const lines = (yield* workerLogOf(run.id)).trim().split("\n")
       for (const line of lines) assert.containsAllKeys(JSON.parse(line), ["level", "time", "message"])
-      for (const text of [
-        "picked up the discover, attempt 1",
-        "Pod created",
-        "is on node",
-        "requests cpu=100m"
-      ])
+      for (const text of ["picked up the discover, attempt 1", "Pod created", "is on node", "requests cpu="])
         assert.include(lines.join(), text)
       // What OLake's UI has sent stays; what it has not is added.
       const told = fs.readFileSync(path.join(storage, run.id, "telemetry.json"), "utf8")

@@ -9,6 +9,8 @@ import * as Telemetry from "./Telemetry.ts"
 export const tellEnd = Effect.fnUntraced(function* (request: EndRequest, finished: boolean) {
   const telemetry = yield* SyncTelemetry
   const { outcome, failureType, version } = request
+  // The run goes on with another Pod.
+  if (outcome === "interrupted") return
   const { facts, payload } = yield* Telemetry.ofSync(request, version, false)
   // The schedule's request has the version of when it was made; the job's row is newer.
   const told = eventOf({ outcome, finished, failureType, version: facts?.sourceVersion || version })
