@@ -97,6 +97,23 @@ export const olakeTables = Effect.fnUntraced(function* (mode: string, version: T
         "'shop to files', '1-hours', TRUE, $1::int, $2::int, $3::text::jsonb, $4::text::jsonb, $5",
         [row.source, row.destination, row.streams, row.state ?? "{}", row.project ?? "123"]
       ),
+    /** What a UI with split catalogs adds when it starts. */
+    addSplitCatalogs: sql.unsafe(
+      `ALTER TABLE "olake-${mode}-job" ADD COLUMN available_streams_config jsonb, ADD COLUMN selected_streams_config jsonb`
+    ),
+    /** Both halves of a split catalog, and what is left of the whole one; JSON texts. */
+    setCatalog: (id: number, streams: string | null, available: string | null, selected: string | null) =>
+      sql.unsafe(
+        `UPDATE "olake-${mode}-job" SET streams_config = $2::text::jsonb, available_streams_config = $3::text::jsonb,
+           selected_streams_config = $4::text::jsonb WHERE id = $1::int`,
+        [id, streams, available, selected]
+      ),
+    /** v2 only; JSON text. */
+    setAdvancedSettings: (id: number, settings: string) =>
+      sql.unsafe(`UPDATE "olake-${mode}-job" SET advanced_settings = $2::text::jsonb WHERE id = $1::int`, [
+        id,
+        settings
+      ]),
     setActive: (id: number, active: boolean) =>
       sql.unsafe(`UPDATE "olake-${mode}-job" SET active = $2 WHERE id = $1::int`, [id, active]),
     isActive: (id: number) =>

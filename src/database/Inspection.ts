@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"
 import { WorkerConfig } from "../Config.ts"
+import { columnsOf, newerJobColumns, tableOf } from "./Columns.ts"
 import { once } from "./Query.ts"
 
 /** A table's columns that `Jobs.ts` and `Projects.ts` read, and those that they write. */
@@ -9,6 +10,8 @@ export interface TableUse {
   readonly entity: string
   readonly reads: ReadonlyArray<string>
   readonly writes: ReadonlyArray<string>
+  /** Read where they are there. */
+  readonly readsNewer?: ReadonlyArray<string>
   /** What is lost without the table; undefined where nothing works without it. */
   readonly optional?: string
 }
@@ -18,6 +21,7 @@ export const tables: ReadonlyArray<TableUse> = [
     entity: "job",
     // The last is a system column: which transaction has written the row.
     reads: ["id", "name", "project_id", "source_id", "dest_id", "streams_config", "state", "active", "xmin"],
+    readsNewer: newerJobColumns,
     writes: ["state", "active", "updated_at"]
   },
   { entity: "source", reads: ["id", "type", "version", "config"], writes: [] },
@@ -55,32 +59,15 @@ export interface TableView {
   readonly unwritable: ReadonlyArray<string>
 }
 
-interface ColumnRow {
-  readonly name: string
-  readonly readable: boolean
-  readonly writable: boolean
-}
-
-/** The table's whole name, as SQL has it. */
-export const tableOf = (runMode: string, entity: string): string => `"olake-${runMode}-${entity}"`
-
-export const table = Effect.fnUntraced(function* ({ entity, reads, writes }: TableUse) {
-  const sql = yield* SqlClient.SqlClient
+export const table = Effect.fnUntraced(function* ({ entity, reads, readsNewer = [], writes }: TableUse) {
   const name = tableOf((yield* WorkerConfig).database.runMode, entity)
-  const rows = yield* once(
-    `look at table ${name}`,
-    sql<ColumnRow>`
-      SELECT attname::text AS name,
-             has_column_privilege(attrelid, attnum, 'SELECT') AS readable,
-             has_column_privilege(attrelid, attnum, 'UPDATE') AS writable
-      FROM pg_attribute WHERE attrelid = to_regclass(${name}) AND NOT attisdropped`
-  )
+  const rows = yield* once(`look at table ${name}`, yield* columnsOf(name))
   const columns = new Map(rows.map((row) => [row.name, row]))
   const wanted = [...new Set([...reads, ...writes])]
   return {
     isThere: rows.length > 0,
     missing: wanted.filter((column) => !columns.has(column)),
-    unreadable: reads.filter((column) => columns.get(column)?.readable === false),
+    unreadable: [...reads, ...readsNewer].filter((column) => columns.get(column)?.readable === false),
     unwritable: writes.filter((column) => columns.get(column)?.writable === false)
   } satisfies TableView
 })

@@ -5,8 +5,10 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as SqlClient from "effect/sql/SqlClient"
 import { WorkerConfig } from "../Config.ts"
+import { type Catalog, type CatalogColumns, catalogOf } from "../olake/Catalog.ts"
 import type { JobFacts } from "../olake/telemetry/Payload.ts"
 import { factsOf } from "./JobFacts.ts"
+import { newerColumns, tableOf } from "./Columns.ts"
 import { type DatabaseError, query } from "./Query.ts"
 
 /** A job's row joined with its source and destination; JSON columns as the database's own text. */
@@ -15,8 +17,10 @@ export interface JobRow {
   readonly sourceVersion: string
   readonly sourceConfig: string
   readonly destinationConfig: string
-  readonly streamsConfig: string
+  readonly catalog: Catalog
   readonly state: string
+  /** JSON text; empty where the job has none. */
+  readonly advancedSettings: string
   /** Another after every write to the job's row, whoever made it. */
   readonly version: string
 }
@@ -51,6 +55,9 @@ export class IncompleteJob extends Schema.TaggedError<IncompleteJob>()("Incomple
 
 type Nullable<A> = { readonly [K in keyof A]: A[K] | null }
 
+/** As the query has it. */
+type Columns = Nullable<Omit<JobRow, "catalog">> & CatalogColumns
+
 export class Jobs extends Context.Service<
   Jobs,
   {
@@ -82,12 +89,20 @@ export class Jobs extends Context.Service<
       const job = sql(tableName("job"))
 
       const read = Effect.fn("Jobs.read")(function* (jobId: number) {
+        const operation = `read job ${jobId}`
+        const newer = yield* newerColumns(tableOf(database.runMode, "job"), operation).pipe(
+          Effect.provideService(SqlClient.SqlClient, sql)
+        )
+        const text = (column: string) => sql.literal(newer.has(column) ? `j.${column}::text` : "NULL")
         const rows = yield* query(
-          `read job ${jobId}`,
-          sql<Nullable<JobRow>>`
+          operation,
+          sql<Columns>`
             SELECT s.type AS "sourceType", s.version AS "sourceVersion", s.config::text AS "sourceConfig",
                    d.config::text AS "destinationConfig",
                    j.streams_config::text AS "streamsConfig", coalesce(j.state::text, '') AS state,
+                   ${text("available_streams_config")} AS "availableStreams",
+                   ${text("selected_streams_config")} AS "selectedStreams",
+                   ${text("advanced_settings")} AS "advancedSettings",
                    j.xmin::text AS version
             FROM ${job} j
             JOIN ${sql(tableName("source"))} s ON j.source_id = s.id
@@ -96,7 +111,11 @@ export class Jobs extends Context.Service<
         )
         const row = rows[0]
         if (row === undefined) return yield* new JobNotFound({ jobId, table: tableName("job") })
-        return yield* complete(jobId, row)
+        const isOlder = !newer.has("available_streams_config") && !newer.has("selected_streams_config")
+        return yield* complete(
+          jobId,
+          isOlder ? { ...row, availableStreams: undefined, selectedStreams: undefined } : row
+        )
       })
 
       const summary = Effect.fn("Jobs.summary")(function* (jobId: number) {
@@ -147,21 +166,25 @@ const REQUIRED = {
   sourceType: "source type",
   sourceVersion: "source version",
   sourceConfig: "source config",
-  destinationConfig: "destination config",
-  streamsConfig: "streams_config"
+  destinationConfig: "destination config"
 } as const
 
-const complete = (jobId: number, row: Nullable<JobRow>): Effect.Effect<JobRow, IncompleteJob> => {
+const complete = (jobId: number, row: Columns): Effect.Effect<JobRow, IncompleteJob> => {
   const keys = Object.keys(REQUIRED) as ReadonlyArray<keyof typeof REQUIRED> // SAFETY: the keys of the constant above
-  const columns = keys.filter((key) => (row[key] ?? "") === "").map((key) => REQUIRED[key])
-  if (columns.length > 0) return Effect.fail(new IncompleteJob({ jobId, columns }))
+  const catalog = catalogOf(row)
+  const columns = [
+    ...keys.filter((key) => (row[key] ?? "") === "").map((key) => REQUIRED[key]),
+    ...("form" in catalog ? [] : catalog)
+  ]
+  if (columns.length > 0 || !("form" in catalog)) return Effect.fail(new IncompleteJob({ jobId, columns }))
   const text = (value: string | null) => value ?? ""
   return Effect.succeed({
     sourceType: text(row.sourceType),
     sourceVersion: text(row.sourceVersion),
     sourceConfig: text(row.sourceConfig),
     destinationConfig: text(row.destinationConfig),
-    streamsConfig: text(row.streamsConfig),
+    catalog,
+    advancedSettings: text(row.advancedSettings),
     state: text(row.state),
     version: text(row.version)
   })

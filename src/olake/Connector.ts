@@ -1,5 +1,6 @@
 /** OLake's connector command line: arguments and config files of an operation. Pure. */
 import * as Redacted from "effect/Redacted"
+import { type Catalog, filesOf, withCatalog, without } from "./Catalog.ts"
 import type { CheckRequest, DiscoverRequest } from "./contract/Request.ts"
 import type { JobFile } from "./Job.ts"
 import { MOUNT_PATH, STATE_FILE, STREAMS_FILE } from "./Workdir.ts"
@@ -78,7 +79,7 @@ export const check = (
 export interface SyncConfigs {
   readonly source: string
   readonly destination: string
-  readonly streams: string
+  readonly catalog: Catalog
 }
 
 /** OLake's UI writes "" or null for a job that has never run. */
@@ -90,22 +91,25 @@ export const isEmptyState = (state: string): boolean => initialState(state).repl
 
 /** @param key for the connector, which decrypts by itself */
 export const sync = (configs: SyncConfigs, key: Redacted.Redacted | undefined): CommandLine => ({
-  args: [
-    "sync",
-    "--config",
-    inMount("config.json"),
-    "--catalog",
-    inMount(STREAMS_FILE),
-    "--destination",
-    inMount("writer.json"),
-    "--state",
-    inMount(STATE_FILE),
-    ...withKey(key)
-  ],
+  args: withCatalog(
+    [
+      "sync",
+      "--config",
+      inMount("config.json"),
+      "--catalog",
+      inMount(STREAMS_FILE),
+      "--destination",
+      inMount("writer.json"),
+      "--state",
+      inMount(STATE_FILE),
+      ...withKey(key)
+    ],
+    configs.catalog.form
+  ),
   secretKey: key,
   files: [
     configFile("config.json", configs.source),
-    configFile(STREAMS_FILE, configs.streams),
+    ...filesOf(configs.catalog),
     configFile("writer.json", configs.destination)
   ]
 })
@@ -151,11 +155,6 @@ export const CLEAR_ARGS: ReadonlyArray<string> = [
   inMount("destination.json")
 ]
 
-const without = (args: ReadonlyArray<string>, flag: string): ReadonlyArray<string> => {
-  const at = args.indexOf(flag)
-  return at < 0 ? args.filter((arg) => !arg.startsWith(`${flag}=`)) : args.toSpliced(at, 2)
-}
-
 /**
  * A sync of the second contract. Without `--state` a connector begins anew in its latest format; an empty one it takes for an
  * old format's.
@@ -166,19 +165,19 @@ export const requestedSync = (
   configs: SyncConfigs,
   hasState: boolean
 ): CommandLine => ({
-  ...liftSecretKey(hasState ? args : without(args, "--state")),
+  ...liftSecretKey(withCatalog(hasState ? args : without(args, "--state"), configs.catalog.form)),
   files: [
     configFile("source.json", configs.source),
     configFile("destination.json", configs.destination),
-    configFile(STREAMS_FILE, configs.streams)
+    ...filesOf(configs.catalog)
   ]
 })
 
 /** A clear-destination. */
 export const requestedClear = (
   args: ReadonlyArray<string>,
-  configs: Pick<SyncConfigs, "destination" | "streams">
+  configs: Pick<SyncConfigs, "destination" | "catalog">
 ): CommandLine => ({
-  ...liftSecretKey(args),
-  files: [configFile("destination.json", configs.destination), configFile(STREAMS_FILE, configs.streams)]
+  ...liftSecretKey(withCatalog(args, configs.catalog.form)),
+  files: [configFile("destination.json", configs.destination), ...filesOf(configs.catalog)]
 })

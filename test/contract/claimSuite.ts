@@ -578,7 +578,11 @@ const lateCreate = (
         const jobId = yield* countingJob(steps)
         yield* database.mute
         const id = yield* ask(jobId)
-        yield* eventually("it reads the row", () => /streams_config/.test(database.sent()) || undefined, LONG)
+        yield* eventually(
+          "it reads the row",
+          () => /pg_attribute|streams_config/.test(database.sent()) || undefined,
+          LONG
+        )
         yield* worker.signal("SIGSTOP")
         // What it has asked Temporal for must not be answered to nobody.
         yield* frontend.refuse

@@ -2,6 +2,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as SqlClient from "effect/sql/SqlClient"
 import { olakeTables } from "../../dev/postgres/OlakeTables.ts"
@@ -9,6 +10,7 @@ import { Postgres } from "../../dev/postgres/Postgres.ts"
 import { sqlLayer } from "../../dev/postgres/Shop.ts"
 import { WorkerConfig } from "../../src/Config.ts"
 import * as Database from "../../src/database/Database.ts"
+import { tableOf } from "../../src/database/Columns.ts"
 import * as Inspection from "../../src/database/Inspection.ts"
 import { Jobs } from "../../src/database/Jobs.ts"
 import { Projects } from "../../src/database/Projects.ts"
@@ -39,9 +41,10 @@ const asLeast = Layer.unwrap(
 const grants = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql.unsafe(`CREATE ROLE ${LEAST} LOGIN PASSWORD '${LEAST}'`)
-  for (const { entity, reads, writes } of Inspection.tables) {
-    const table = Inspection.tableOf("dev", entity)
-    yield* sql.unsafe(`GRANT SELECT (${reads.join(", ")}) ON ${table} TO ${LEAST}`)
+  for (const { entity, reads, readsNewer = [], writes } of Inspection.tables) {
+    const table = tableOf("dev", entity)
+    const there = readsNewer.filter((column) => column === "advanced_settings")
+    yield* sql.unsafe(`GRANT SELECT (${[...reads, ...there].join(", ")}) ON ${table} TO ${LEAST}`)
     if (writes.length > 0) yield* sql.unsafe(`GRANT UPDATE (${writes.join(", ")}) ON ${table} TO ${LEAST}`)
   }
 })
@@ -55,7 +58,8 @@ describe("the columns that the doctor looks for", () => {
       () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
-          const { insertSource, insertDestination, insertJob, setWebhook } = yield* olakeTables("dev", "v2")
+          const { insertSource, insertDestination, insertJob, setWebhook, addSplitCatalogs } =
+            yield* olakeTables("dev", "v2")
           const source = yield* insertSource({ type: "postgres", version: "v1", config: "{}" })
           const destination = yield* insertDestination({ type: "parquet", version: "v1", config: "{}" })
           const job = yield* insertJob({ source, destination, streams: "{}" })
@@ -75,7 +79,7 @@ describe("the columns that the doctor looks for", () => {
           for (const table of Inspection.tables) {
             const view = yield* Inspection.table(table).pipe(Effect.provide(asLeast))
             assert.deepStrictEqual(view, { isThere: true, missing: [], unreadable: [], unwritable: [] })
-            const name = Inspection.tableOf("dev", table.entity)
+            const name = tableOf("dev", table.entity)
             const columns = new Set([...table.reads, ...table.writes])
             // Every table has it.
             columns.delete("xmin")
@@ -88,6 +92,30 @@ describe("the columns that the doctor looks for", () => {
               assert.deepStrictEqual(missing, [column])
             }
           }
+
+          const [jobs] = Inspection.tables
+          assert(jobs !== undefined)
+          const unreadable = Inspection.table(jobs).pipe(
+            Effect.map((view) => view.unreadable),
+            Effect.provide(asLeast)
+          )
+          // A right that was never granted, since nobody read that column: the job works, without an index volume.
+          yield* sql.unsafe(`REVOKE SELECT (advanced_settings) ON ${tableOf("dev", "job")} FROM ${LEAST}`)
+          assert.deepStrictEqual(yield* unreadable, ["advanced_settings"])
+          yield* use.pipe(Effect.timeout("10 seconds"), Effect.provide(asLeast))
+          // A catalog that cannot be read is not replaced by an older one.
+          yield* addSplitCatalogs
+          assert.deepStrictEqual(yield* unreadable, [
+            "advanced_settings",
+            "available_streams_config",
+            "selected_streams_config"
+          ])
+          const refused = yield* use.pipe(
+            Effect.timeoutOption("5 seconds"),
+            Effect.provide(asLeast),
+            Effect.option
+          )
+          assert.isTrue(Option.isNone(Option.flatten(refused)))
         }),
       60_000
     )

@@ -109,6 +109,51 @@ for (const version of ["v1", "v2"] as const satisfies ReadonlyArray<TablesVersio
         })
       )
 
+      it.effect("reads the catalog that the row has at that moment, whole or split", () =>
+        Effect.gen(function* () {
+          const jobs = yield* Jobs
+          const { tables, id } = yield* insert
+          const catalog = Effect.map(jobs.read(id), (row) => row.catalog)
+          assert.deepStrictEqual(yield* catalog, { form: "whole", streams: `{"streams": []}` })
+          if (version === "v1") return
+          // The UI is updated while the worker runs, and converts the job.
+          yield* tables.addSplitCatalogs
+          assert.deepStrictEqual(yield* catalog, { form: "whole", streams: `{"streams": []}` })
+          const split = {
+            form: "split",
+            available: `{"streams": [1]}`,
+            selected: `{"selected_streams": {}}`
+          } as const
+          for (const left of [null, "{}", `{"streams": ["old"]}`]) {
+            yield* tables.setCatalog(id, left, `{"streams":[1]}`, `{"selected_streams":{}}`)
+            assert.deepStrictEqual(yield* catalog, split)
+          }
+          for (const [left, available, selected, missing] of [
+            [`{"streams": ["old"]}`, null, `{"selected_streams":{}}`, "available_streams_config"],
+            [`{"streams": ["old"]}`, `{"streams":[1]}`, null, "selected_streams_config"],
+            [`{"streams": ["old"]}`, `{"streams":[1]}`, "{}", "selected_streams_config"],
+            ["{}", null, null, "streams_config"],
+            [null, null, null, "streams_config"]
+          ] as const) {
+            yield* tables.setCatalog(id, left, available, selected)
+            const error = yield* Effect.flip(jobs.read(id))
+            assert.strictEqual(error._tag, "IncompleteJob")
+            assert.include(error.message, `has no ${missing}.`)
+          }
+        })
+      )
+
+      it.effect("reads advanced settings, where the table has such a column", () =>
+        Effect.gen(function* () {
+          const jobs = yield* Jobs
+          const { tables, id } = yield* insert
+          assert.strictEqual((yield* jobs.read(id)).advancedSettings, "")
+          if (version === "v1") return
+          yield* tables.setAdvancedSettings(id, `{"index_required": true}`)
+          assert.strictEqual((yield* jobs.read(id)).advancedSettings, `{"index_required": true}`)
+        })
+      )
+
       it.effect("recognizes its own write, where the answer to it was lost", () =>
         Effect.gen(function* () {
           const { tables, id } = yield* insert

@@ -37,7 +37,7 @@ describe("command lines", () => {
     ]))
 
   it("sync writes its files; note and state are the claim's to write", () => {
-    const configs = { source: "s", destination: "d", streams: "c" }
+    const configs = { source: "s", destination: "d", catalog: { form: "whole", streams: "c" } } as const
     const { args, files } = Connector.sync(configs, undefined)
     assert.deepStrictEqual(args, [
       "sync",
@@ -90,7 +90,11 @@ describe("liftSecretKey", () => {
 })
 
 describe("runs of the second contract", () => {
-  const configs = { source: "{}", destination: "{}", streams: "{}" }
+  const configs = {
+    source: "{}",
+    destination: "{}",
+    catalog: { form: "whole", streams: "{}" }
+  } as const
   const argsOf = (hasState: boolean, args = Connector.SYNC_ARGS) =>
     Connector.requestedSync(args, configs, hasState).args
 
@@ -98,7 +102,7 @@ describe("runs of the second contract", () => {
     assert.notInclude(argsOf(false), "--state")
     assert.notInclude(argsOf(false), "/mnt/config/state.json")
     assert.include(argsOf(true), "--state")
-    assert.deepStrictEqual(argsOf(false, ["sync", "--state=/x", "--y"]), ["sync", "--y"])
+    assert.deepStrictEqual(argsOf(false, ["sync", "--state=/x", "--catalog=/y"]), ["sync", "--catalog=/y"])
   })
 
   it("a state is none where the row has nothing to go on from", () => {

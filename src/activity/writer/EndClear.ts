@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import { Jobs } from "../../database/Jobs.ts"
 import { FIRST_PROJECT } from "../../database/Projects.ts"
+import { withCatalog } from "../../olake/Catalog.ts"
 import { SYNC_ARGS } from "../../olake/Connector.ts"
 import type { EndRequest } from "../../olake/contract/Request.ts"
 import { STATE_FILE } from "../../olake/Workdir.ts"
@@ -13,12 +14,12 @@ import type { ActivityRun } from "../Activity.ts"
 import { end, type Persisted } from "./EndSync.ts"
 import { annotated } from "./WriterRun.ts"
 
-/** The request of a sync that stands in a job's schedule. */
-const syncRequest = ({ connector, version, jobId, timeout }: EndRequest, projectId: string) => ({
+/** The request of a sync that stands in a job's schedule; which catalog a sync gets, the job's row decides at its start. */
+const syncRequest = ({ connector, version, jobId, timeout, catalog }: EndRequest, projectId: string) => ({
   command: "sync",
   connector_type: connector,
   version,
-  args: SYNC_ARGS,
+  args: withCatalog(SYNC_ARGS, catalog),
   configs: null,
   workflow_id: SyncSchedule.workflowIdOf(projectId, jobId),
   job_id: jobId,

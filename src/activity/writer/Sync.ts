@@ -22,7 +22,7 @@ const opened = Effect.fnUntraced(function* (
   const configs = {
     source: yield* decryption.decrypt(row.sourceConfig, `source config of job ${jobId}`),
     destination: yield* decryption.decrypt(row.destinationConfig, `destination config of job ${jobId}`),
-    streams: row.streamsConfig
+    catalog: row.catalog
   }
   const { facts, payload, files } = yield* Telemetry.ofSync({ jobId, projectId }, row.sourceVersion, isFirst)
   // Once in a run, whatever becomes of its attempts and Pods; newer connectors say it themselves.
@@ -37,7 +37,7 @@ export const sync = Effect.fn("activity.sync")(function* (request: SyncRequest, 
   const { args } = request
   return yield* writerRun(request, activity, (start) => {
     if (args !== undefined) return opened(request, args, start)
-    const { sourceConfig: source, destinationConfig: destination, streamsConfig: streams } = start.row
-    return Effect.succeed(Connector.sync({ source, destination, streams }, secretKey))
+    const { sourceConfig: source, destinationConfig: destination, catalog } = start.row
+    return Effect.succeed(Connector.sync({ source, destination, catalog }, secretKey))
   })
 }, annotated)

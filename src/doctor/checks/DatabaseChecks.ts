@@ -4,6 +4,7 @@ import * as Redacted from "effect/Redacted"
 import type * as SqlClient from "effect/sql/SqlClient"
 import type { WorkerConfig } from "../../Config.ts"
 import { Decryption } from "../../database/Decryption.ts"
+import { tableOf } from "../../database/Columns.ts"
 import * as Inspection from "../../database/Inspection.ts"
 import type { DatabaseError } from "../../database/Query.ts"
 import { type Check, ok, problem, type Verdict, warning } from "../Check.ts"
@@ -32,7 +33,7 @@ const judgeTable = (
   modes: ReadonlyArray<string>
 ): Verdict => {
   const { runMode, user } = settings.database
-  const name = Inspection.tableOf(runMode, use.entity)
+  const name = tableOf(runMode, use.entity)
   if (!view.isThere) {
     if (use.optional !== undefined)
       return settings.bareJobId === "second"

@@ -80,6 +80,8 @@ const ended = {
   connector_type: text,
   version: text,
   timeout: Schema.Number.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
+  /** The clear's own; whatever they are, its run is ended. */
+  args: Schema.Unknown.pipe(Schema.withDecodingDefaultKey(Effect.succeed(null))),
   began: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   outcome: OutcomeField,
   failure_type: Schema.optionalKey(Schema.String)

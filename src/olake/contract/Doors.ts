@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { type Catalog, isSplit } from "../Catalog.ts"
 import { CLEAR_ARGS, SYNC_ARGS } from "../Connector.ts"
 import * as Current from "./Current.ts"
 import * as Legacy from "./Legacy.ts"
@@ -121,8 +122,13 @@ const legacyEnd = door(Legacy.PersistParams, (params): Request.EndRequest => ({
   answers: "state",
   version: "",
   projectId: "",
+  catalog: "whole",
   timeout: 0
 }))
+
+/** In which form the arguments of a run name its catalog. */
+const formOf = (args: unknown): Catalog["form"] =>
+  Array.isArray(args) && isSplit(args.filter(Predicate.isString)) ? "split" : "whole"
 
 const ofEnd = (request: Current.SyncEnded | Current.ClearEnded): Request.EndRequest => ({
   ...ofRequest(request),
@@ -135,6 +141,7 @@ const ofEnd = (request: Current.SyncEnded | Current.ClearEnded): Request.EndRequ
   answers: "path",
   version: request.version,
   projectId: request.project_id,
+  catalog: formOf(request.args),
   timeout: request.timeout
 })
 /** The Go worker's words for how a sync ended; what is none of them says nothing. */

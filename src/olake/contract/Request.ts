@@ -3,6 +3,7 @@
  * differs between them is said here in terms of what is to be done. Types only.
  */
 import type * as Duration from "effect/Duration"
+import type { Catalog } from "../Catalog.ts"
 import type { JobFile, Operation } from "../Job.ts"
 import type { Outcome } from "../Outcome.ts"
 
@@ -71,7 +72,7 @@ export interface SyncRequest extends WriterRequest {
 export interface ClearRequest extends WriterRequest {
   readonly operation: "clear-destination"
   readonly args: ReadonlyArray<string>
-  /** Path of the file of the streams to clear, below the shared storage's root. */
+  /** Path of the file of the streams to clear, or of one of the two, below the shared storage's root. */
   readonly streamsPath: string
 }
 
@@ -89,6 +90,8 @@ export interface EndRequest extends Request {
   readonly answers: "state" | "path"
   readonly version: string
   readonly projectId: string
+  /** In which form its arguments name the catalog; the schedule's get the same. */
+  readonly catalog: Catalog["form"]
   /** Nanoseconds, as it came. */
   readonly timeout: number
 }

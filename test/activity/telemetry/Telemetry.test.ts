@@ -201,6 +201,7 @@ describe("the end of a sync", () => {
     began: true,
     activates: false,
     reports: true,
+    catalog: "whole",
     answers: "path"
   }
   const known = {

@@ -28,6 +28,7 @@ const NOTE = { jobId: 7, workflowId: "w-1", rowVersion: "740", runId: "r-1" }
 
 const REQUEST: EndRequest = {
   operation: "sync",
+  catalog: "whole",
   jobId: 7,
   connector: "",
   version: "",

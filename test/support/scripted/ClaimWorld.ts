@@ -54,7 +54,8 @@ const ROW: JobRow = {
   sourceVersion: "v1",
   sourceConfig: "{}",
   destinationConfig: "{}",
-  streamsConfig: "{}",
+  catalog: { form: "whole", streams: "{}" },
+  advancedSettings: "",
   state: `{"lsn":"row"}`,
   version: "741"
 }
@@ -188,7 +189,11 @@ export const claimTest = (title: string, program: Program) =>
 export const claimTestWithClock = (title: string, program: Program) =>
   it.effect(title, () => inWorld(program))
 
-const configs = { source: `{"s":1}`, destination: `{"d":1}`, streams: "{}" }
+const configs = {
+  source: `{"s":1}`,
+  destination: `{"d":1}`,
+  catalog: { form: "whole", streams: "{}" }
+} as const
 
 /** A sync that claims its job. */
 export const claimed = (world: World, over: Partial<Writer> = {}) =>
