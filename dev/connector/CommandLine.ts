@@ -16,9 +16,13 @@ const VALUE_FLAGS = [
   "encryption-key",
   "destination-database-prefix",
   "timeout",
-  "difference"
+  "difference",
+  "available-streams",
+  "selected-streams",
+  "difference-available-streams",
+  "difference-selected-streams"
 ] as const
-const SWITCHES = ["no-save"] as const
+const SWITCHES = ["no-save", "convert-streams"] as const
 
 export type Flag = (typeof VALUE_FLAGS)[number] | (typeof SWITCHES)[number]
 

@@ -3,7 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as SqlClient from "effect/sql/SqlClient"
-import type { Stream } from "./Catalog.ts"
+import type { Stream } from "./catalog/Catalog.ts"
 import type { SourceConfig } from "./Config.ts"
 import { ConnectorError, describe } from "./ConnectorError.ts"
 

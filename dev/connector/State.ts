@@ -1,7 +1,7 @@
 /** OLake's state: how far each stream has been read. Pure; an unknown stream's entry is kept as it came. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Stream } from "./Catalog.ts"
+import type { Stream } from "./catalog/Catalog.ts"
 
 const STATE_VERSION = 7
 

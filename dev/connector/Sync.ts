@@ -5,7 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
-import * as Catalog from "./Catalog.ts"
+import * as Catalog from "./catalog/Catalog.ts"
+import * as CatalogFiles from "./catalog/CatalogFiles.ts"
 import type { CommandLine } from "./CommandLine.ts"
 import * as ConfigFile from "./ConfigFile.ts"
 import { DestinationConfig, SourceConfig } from "./Config.ts"
@@ -23,7 +24,7 @@ export const sync = Effect.fn("sync")(function* ({ flags, folder }: CommandLine)
   const key = flags["encryption-key"]
   const source = yield* ConfigFile.read(flags.config, "config", SourceConfig, key)
   const destination = yield* ConfigFile.read(flags.destination, "destination", DestinationConfig, key)
-  const catalog = yield* ConfigFile.read(flags.catalog, "catalog", Catalog.Catalog)
+  const catalog = yield* CatalogFiles.required(flags)
   const initial =
     flags.state === undefined ? State.empty : yield* ConfigFile.read(flags.state, "state", State.State)
   const { streams, missing } = Catalog.selection(catalog)

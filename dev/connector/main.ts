@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
-import * as Catalog from "./Catalog.ts"
+import * as Catalog from "./catalog/Catalog.ts"
+import * as CatalogFiles from "./catalog/CatalogFiles.ts"
 import { type CommandLine, parse } from "./CommandLine.ts"
 import * as ConfigFile from "./ConfigFile.ts"
 import { DestinationConfig, SourceConfig, SPEC } from "./Config.ts"
@@ -49,15 +50,19 @@ const check = Effect.fn("check")(function* ({ flags, folder }: CommandLine) {
 
 const discover = Effect.fn("discover")(function* ({ flags, folder }: CommandLine) {
   const log = yield* ConnectorLog
+  if (flags["convert-streams"] !== undefined)
+    return yield* CatalogFiles.writeSplit(
+      path.dirname(flags.catalog ?? "."),
+      yield* CatalogFiles.required(flags)
+    )
   const config = yield* ConfigFile.read(flags.config, "config", SourceConfig, flags["encryption-key"])
   const streams = yield* Source.discover.pipe(Effect.provide(Source.layer(config)))
   if (streams.length === 0) return yield* new ConnectorError({ message: "no streams found in connector" })
   const fresh = Catalog.propose(streams)
-  const catalog =
-    flags.catalog === undefined
-      ? fresh
-      : Catalog.merge(fresh, yield* ConfigFile.read(flags.catalog, "catalog", Catalog.Catalog))
+  const known = yield* CatalogFiles.given(flags)
+  const catalog = known === undefined ? fresh : Catalog.merge(fresh, known)
   yield* ConfigFile.write(path.join(folder, "streams.json"), catalog)
+  yield* CatalogFiles.writeSplit(folder, catalog)
   return yield* log.info({ type: "CATALOG", catalog })
 })
 

@@ -99,7 +99,8 @@ export const olakeTables = Effect.fnUntraced(function* (mode: string, version: T
       ),
     /** What a UI with split catalogs adds when it starts. */
     addSplitCatalogs: sql.unsafe(
-      `ALTER TABLE "olake-${mode}-job" ADD COLUMN available_streams_config jsonb, ADD COLUMN selected_streams_config jsonb`
+      `ALTER TABLE "olake-${mode}-job" ADD COLUMN IF NOT EXISTS available_streams_config jsonb,
+         ADD COLUMN IF NOT EXISTS selected_streams_config jsonb`
     ),
     /** Both halves of a split catalog, and what is left of the whole one; JSON texts. */
     setCatalog: (id: number, streams: string | null, available: string | null, selected: string | null) =>

@@ -1,5 +1,5 @@
 /**
- * Removes runs whose newest file is older than the retention. What a job goes on from stays: state.json and streams.json
+ * Removes runs whose newest file is older than the retention. What a job goes on from stays: state.json and its catalog's files
  * of its latest run. Nothing is touched that does not look like a run's directory.
  */
 import * as Duration from "effect/Duration"
@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as path from "node:path"
+import { AVAILABLE_FILE, SELECTED_FILE } from "../olake/Catalog.ts"
 import { isWriterDirectory, OLD_STATE_MARK, RUN_FILE, STATE_FILE, STREAMS_FILE } from "../olake/Workdir.ts"
 import type { Files } from "./Files.ts"
 import { parseObject } from "./JsonFile.ts"
@@ -31,10 +32,17 @@ export interface Swept {
 
 /** Of direct requests, by either contract's UI; and what it leaves for a clear-destination. */
 const DIRECT =
-  /^(?:(?:discover-catalog|test-connection|fetch-spec)-[a-z0-9-]+|difference-[\w-]+-\d+-\d+|sync-[\w-]+-\d+-\d+)$/
+  /^(?:(?:discover-catalog|convert-streams|test-connection|fetch-spec)-[a-z0-9-]+|difference-[\w-]+-\d+-\d+|sync-[\w-]+-\d+-\d+)$/
 
 /** With the marks of older versions, which tell the worker's own state from a connector's. */
-const KEPT: ReadonlyArray<string> = [STATE_FILE, STREAMS_FILE, RUN_FILE, OLD_STATE_MARK]
+const KEPT: ReadonlyArray<string> = [
+  STATE_FILE,
+  STREAMS_FILE,
+  AVAILABLE_FILE,
+  SELECTED_FILE,
+  RUN_FILE,
+  OLD_STATE_MARK
+]
 
 interface Run {
   readonly name: string

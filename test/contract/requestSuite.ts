@@ -90,20 +90,36 @@ const syncRequest = (jobId: number, over: Readonly<Record<string, unknown>> = {}
     output_file: "state.json",
     ...over
   })
+const SPLIT_ARGS = [
+  "--available-streams",
+  `${M}/available_streams.json`,
+  "--selected-streams",
+  `${M}/selected_streams.json`
+]
+/** As the UI schedules a job with a split catalog. */
+const splitSyncRequest = (jobId: number) =>
+  syncRequest(jobId, { args: [...SYNC_ARGS, "--state", `${M}/state.json`, ...SPLIT_ARGS] })
 const clearRequest = (jobId: number, temp: string) =>
   syncRequest(jobId, {
     command: "clear-destination",
     args: [
       "clear-destination",
-      "--streams",
-      `${M}/streams.json`,
       "--state",
       `${M}/state.json`,
       "--destination",
-      `${M}/destination.json`
+      `${M}/destination.json`,
+      ...(temp.endsWith("selected_streams.json") ? SPLIT_ARGS : ["--streams", `${M}/streams.json`])
     ],
     temp_path: temp
   })
+/** What the connector was called with then; LocalPods gives its files other folders. */
+const SPLIT_CALL =
+  /--available-streams \S+\/available_streams\.json --selected-streams \S+\/selected_streams\.json/
+/** Both files of a split catalog. */
+const SPLIT = {
+  "available_streams.json": `{"streams":["there"]}`,
+  "selected_streams.json": `{"selected_streams":{"public":[{"stream_name":"to clear"}]}}`
+}
 
 const jobOf = (scenario: string, state?: string) => insertProbeJob({ source: { scenario } }, state)
 
@@ -494,7 +510,10 @@ export const requestSuite = (it: It): void => {
       return { request, spec, policies, ...schedule.state, runs: info.recentActions ?? [] }
     })
 
-  const clearOnSchedule = (scenario: string, over: { readonly active?: boolean } = {}) =>
+  const clearOnSchedule = (
+    scenario: string,
+    over: { readonly active?: boolean; readonly staged?: Readonly<Record<string, string>> } = {}
+  ) =>
     Effect.gen(function* () {
       const world = yield* World
       const { storage, temporal, tables } = world
@@ -502,8 +521,11 @@ export const requestSuite = (it: It): void => {
       if (over.active === false) yield* tables.setActive(jobId, false)
       const temp = uniqueId(`sync-123-${jobId}`)
       fs.mkdirSync(path.join(storage, temp))
-      fs.writeFileSync(path.join(storage, temp, "streams.json"), `{"streams":["to clear"]}`)
-      const id = yield* pausedSchedule(jobId, clearRequest(jobId, `${temp}/streams.json`))
+      const { staged = { "streams.json": `{"streams":["to clear"]}` } } = over
+      for (const [name, text] of Object.entries(staged))
+        fs.writeFileSync(path.join(storage, temp, name), text)
+      const named = Object.keys(staged).at(-1)
+      const id = yield* pausedSchedule(jobId, clearRequest(jobId, `${temp}/${named}`))
       const before = yield* describeSchedule(id)
       yield* temporal(["schedule", "trigger", "--schedule-id", id])
       const workflowId = yield* eventually("the schedule has started it", async () => {
@@ -541,6 +563,117 @@ export const requestSuite = (it: It): void => {
       const after = yield* describeSchedule(id)
       assert.isTrue(after.paused)
       assert.deepStrictEqual(after.request, syncRequest(jobId))
+    }))
+
+  it("a clear of a split catalog: both files are staged, and the schedule syncs again in the same form", () =>
+    Effect.gen(function* () {
+      const { storage } = yield* World
+      const { jobId, id, run, directory } = yield* clearOnSchedule("ok", { staged: SPLIT })
+      succeeded(run)
+      for (const [name, text] of Object.entries(SPLIT))
+        assert.strictEqual(fs.readFileSync(path.join(storage, directory, name), "utf8"), text)
+      assert.isFalse(fs.existsSync(path.join(storage, directory, "streams.json")))
+      assert.match(yield* logOf(directory), SPLIT_CALL)
+      const after = yield* describeSchedule(id)
+      assert.isNotTrue(after.paused)
+      assert.deepStrictEqual(after.request, splitSyncRequest(jobId))
+    }))
+
+  it("a clear of half a split catalog clears nothing", () =>
+    Effect.gen(function* () {
+      const { "selected_streams.json": selected } = SPLIT
+      const { run } = yield* clearOnSchedule("ok", {
+        staged: { "streams.json": `{"streams":["old"]}`, "selected_streams.json": selected }
+      })
+      failedAs(run, "ResultMissing", "available_streams.json")
+    }))
+
+  it("a job that the UI has converted syncs its split catalog, whatever its schedule and its old column say", () =>
+    Effect.gen(function* () {
+      const { storage, tables } = yield* World
+      const jobId = yield* jobOf("ok")
+      yield* tables.addSplitCatalogs
+      yield* tables.setCatalog(
+        jobId,
+        `{"streams":["old"]}`,
+        `{"streams":[1]}`,
+        `{"selected_streams":{"a":[]}}`
+      )
+      for (const request of [syncRequest(jobId), splitSyncRequest(jobId), jobId]) {
+        const run = yield* runSync(jobId, request)
+        succeeded(run)
+        const text = (file: string) => fs.readFileSync(path.join(storage, run.directory, file), "utf8")
+        assert.deepStrictEqual(JSON.parse(text("available_streams.json")), { streams: [1] })
+        assert.deepStrictEqual(JSON.parse(text("selected_streams.json")), { selected_streams: { a: [] } })
+        assert.isFalse(fs.existsSync(path.join(storage, run.directory, "streams.json")))
+        const log = yield* logOf(run.directory)
+        assert.match(log, SPLIT_CALL)
+        assert.notInclude(log, "--catalog")
+      }
+      // Half of it is gone: the old column is no way out.
+      yield* tables.setCatalog(jobId, `{"streams":["old"]}`, null, `{"selected_streams":{"a":[]}}`)
+      failedAs(yield* runSync(jobId), "IncompleteJob", "available_streams_config")
+      // Back to the older form, which a schedule of the newer one does not keep from it.
+      yield* tables.setCatalog(jobId, `{"streams":["new"]}`, null, null)
+      const run = yield* runSync(jobId, splitSyncRequest(jobId))
+      succeeded(run)
+      assert.match(yield* logOf(run.directory), /--catalog \S+\/streams\.json/)
+      assert.notInclude(yield* logOf(run.directory), "--selected-streams")
+    }))
+
+  it("conversion, difference and discover of split catalogs leave the files that the UI reads", () =>
+    Effect.gen(function* () {
+      const { storage } = yield* World
+      const converted = yield* direct(
+        "convert-streams-probe-7",
+        { "streams.json": `{"streams":["old"]}` },
+        {
+          command: "discover",
+          args: ["discover", "--streams", `${M}/streams.json`, "--convert-streams"],
+          output_file: "selected_streams.json"
+        }
+      )
+      assert.property((yield* outputOf(converted)).value, "selected_streams")
+      assert.isTrue(fs.existsSync(path.join(storage, converted.id, "available_streams.json")))
+      const difference = yield* direct(
+        "difference-123-7",
+        {
+          ...Object.fromEntries(Object.entries(SPLIT).map(([name, text]) => [`old_${name}`, text])),
+          ...Object.fromEntries(Object.entries(SPLIT).map(([name, text]) => [`new_${name}`, text]))
+        },
+        {
+          command: "discover",
+          job_id: 7,
+          args: [
+            "discover",
+            "--available-streams",
+            `${M}/old_available_streams.json`,
+            "--selected-streams",
+            `${M}/old_selected_streams.json`,
+            "--difference-available-streams",
+            `${M}/new_available_streams.json`,
+            "--difference-selected-streams",
+            `${M}/new_selected_streams.json`
+          ],
+          output_file: "difference_streams.json"
+        }
+      )
+      assert.property((yield* outputOf(difference)).value, "selected_streams")
+      const discovered = yield* direct(
+        "discover-catalog-probe",
+        { "config.json": { scenario: "ok" }, ...SPLIT },
+        {
+          command: "discover",
+          args: ["discover", "--config", `${M}/config.json`, ...SPLIT_ARGS],
+          output_file: "streams.json"
+        }
+      )
+      assert.property((yield* outputOf(discovered)).value, "streams")
+      const { "available_streams.json": before } = SPLIT
+      assert.notInclude(
+        fs.readFileSync(path.join(storage, discovered.id, "available_streams.json"), "utf8"),
+        before
+      )
     }))
 
   it("a failed clear fails once, and says how it leaves the schedule", () =>

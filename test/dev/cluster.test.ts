@@ -67,7 +67,12 @@ describe("the probe image's program", () => {
 
   it.each([
     ["check", "ok", 0, ["config.json", "logs"]],
-    ["discover", "ok", 0, ["config.json", "logs", "streams.json"]],
+    [
+      "discover",
+      "ok",
+      0,
+      ["available_streams.json", "config.json", "logs", "selected_streams.json", "streams.json"]
+    ],
     ["discover", "no-catalog", 0, ["config.json", "logs"]],
     ["sync", "ok", 0, ["config.json", "logs", "state.json", "stats.json"]],
     ["sync", "exit-1", 1, ["config.json", "logs"]],

@@ -97,6 +97,58 @@ layer(Shop, { timeout: "60 seconds", excludeTestServices: true })("connector", (
     })
   )
 
+  it.effect("discovers, converts and syncs a split catalog, and takes no mixture of both forms", () =>
+    Effect.gen(function* () {
+      const dir = yield* temporaryFolder
+      const source = shopSource(yield* Postgres)
+      yield* writeJson(dir, { "config.json": source, "writer.json": WRITER })
+      const read = (file: string) => Effect.promise(() => readJson(path.join(dir, file)).then(Object))
+      const files = [
+        "--available-streams",
+        "available_streams.json",
+        "--selected-streams",
+        "selected_streams.json"
+      ]
+      const discover = (...more: ReadonlyArray<string>) =>
+        connector(dir, ["discover", "--config", "config.json", ...more])
+
+      assert.strictEqual((yield* discover()).exitCode, 0)
+      assert.deepStrictEqual(Object.keys(yield* read("available_streams.json")), ["streams"])
+      const { selected_streams: all } = yield* read("selected_streams.json")
+      assert.deepInclude(all.public[1], {
+        stream_name: "orders",
+        sync_mode: "incremental",
+        cursor_field: "id"
+      })
+
+      // How a stream moves stands beside its selection, and stays.
+      const choice = { stream_name: "orders", sync_mode: "full_refresh", cursor_field: "id" }
+      yield* writeJson(dir, { "selected_streams.json": { selected_streams: { public: [choice] } } })
+      assert.strictEqual((yield* discover(...files)).exitCode, 0)
+      const { selected_streams: kept } = yield* read("selected_streams.json")
+      assert.deepInclude(kept.public[0], choice)
+      assert.lengthOf(kept.public, 1)
+
+      const run = (...catalog: ReadonlyArray<string>) =>
+        connector(dir, ["sync", "--config", "config.json", "--destination", "writer.json", ...catalog])
+      const both = yield* run(...files, "--catalog", "streams.json")
+      assert.strictEqual(both.exitCode, 1)
+      assert.include(both.stdout, "--available-streams")
+      assert.strictEqual((yield* run(...files.slice(0, 2))).exitCode, 1)
+      assert.strictEqual((yield* run(...files)).exitCode, 0)
+      assert.deepStrictEqual(yield* Effect.promise(() => fs.readdir(path.join(dir, "data/public"))), [
+        "orders"
+      ])
+
+      // The UI's conversion gives no source.
+      yield* writeJson(dir, { "streams.json": shopCatalog(["products"]) })
+      const converted = yield* connector(dir, ["discover", "--streams", "streams.json", "--convert-streams"])
+      assert.strictEqual(converted.exitCode, 0, converted.stdout)
+      const { selected_streams: made } = yield* read("selected_streams.json")
+      assert.strictEqual(made.public[0].stream_name, "products")
+    })
+  )
+
   it.effect("discovers the tables and keeps earlier choices", () =>
     Effect.gen(function* () {
       const dir = yield* temporaryFolder

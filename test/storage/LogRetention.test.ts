@@ -106,11 +106,12 @@ describe("old runs", () => {
           "test-connection-postgres-1700000000/output.json": 31,
           "fetch-spec-postgres-1700000000/output.json": 31,
           "difference-123-8-1700000000/new_streams.json": 31,
+          "convert-streams-postgres-8-1700000000000000000/selected_streams.json": 31,
           "sync-123-8-1700000000/streams.json": 31
         })
       )
       assert.deepStrictEqual(folders, ["test-connection-source-postgres-1700000000-0"])
-      assert.lengthOf(result.removed, 5)
+      assert.lengthOf(result.removed, 6)
     })
   )
 
@@ -127,6 +128,8 @@ describe("old runs", () => {
             [`${b}/${RUN}`]: 40,
             [`${b}/state.json`]: 40,
             [`${b}/streams.json`]: 40,
+            [`${b}/available_streams.json`]: 40,
+            [`${b}/selected_streams.json`]: 40,
             [`${b}/stats.json`]: 40,
             [`${b}/logs/sync_x/olake.log`]: 40,
             [`${c}/${RUN}`]: 3,
@@ -139,7 +142,15 @@ describe("old runs", () => {
       assert.deepStrictEqual(result.trimmed, [b])
       assert.sameMembers(
         [...left],
-        [`${b}/${RUN}`, `${b}/state.json`, `${b}/streams.json`, `${c}/${RUN}`, `${c}/logs/sync_x/olake.log`]
+        [
+          `${b}/${RUN}`,
+          `${b}/state.json`,
+          `${b}/streams.json`,
+          `${b}/available_streams.json`,
+          `${b}/selected_streams.json`,
+          `${c}/${RUN}`,
+          `${c}/logs/sync_x/olake.log`
+        ]
       )
     })
   )

@@ -7,13 +7,20 @@ arguments=$*
 config_file=
 destination_file=
 streams_file=
+available_file=
+selected_file=
 difference_file=
+converts=
 while [ $# -gt 0 ]; do
   case $1 in
     --config) config_file=$2; shift ;;
     --destination) destination_file=$2; shift ;;
     --streams | --catalog) streams_file=$2; shift ;;
-    --difference) difference_file=$2; shift ;;
+    --available-streams) available_file=$2; shift ;;
+    --selected-streams) selected_file=$2; shift ;;
+    --difference | --difference-selected-streams) difference_file=$2; shift ;;
+    --difference-available-streams) shift ;;
+    --convert-streams) converts=yes ;;
   esac
   shift
 done
@@ -51,9 +58,16 @@ connection_failed() {
     "{\"connectionStatus\":{\"message\":$message,\"status\":\"FAILED\"},\"type\":\"CONNECTION_STATUS\"}"
 }
 
+# The two files of a split catalog, into a folder.
+write_split() {
+  printf '{"streams":[{"stream":%s}]}' "$2" >"$1/available_streams.json"
+  printf '{"selected_streams":{"public":[{"stream_name":"orders","sync_mode":"cdc"}]}}' >"$1/selected_streams.json"
+}
+
 write_catalog() {
   stream='{"name":"orders","namespace":"public","type_schema":{"properties":{"id":{"type":["integer"]}}},"supported_sync_modes":["full_refresh","cdc"],"source_defined_primary_key":["id"],"sync_mode":"cdc"}'
   printf '{"selected_streams":{},"streams":[{"stream":%s}]}' "$stream" >"$folder/streams.json"
+  write_split "$folder" "$stream"
   info "\"discovered 1 stream\"" "discovered 1 stream"
 }
 
@@ -71,14 +85,39 @@ log debug "\"called with: $(printf '%s' "$arguments" | sed 's/--encryption-key [
 
 # What the second file of streams has and the first has not, roughly; beside the first.
 write_difference() {
-  cp "$difference_file" "$(dirname "$streams_file")/difference_streams.json"
+  cp "$difference_file" "$(dirname "${streams_file:-$selected_file}")/difference_streams.json"
 }
+
+# A catalog is whole or split, and its files are there.
+check_catalog() {
+  if [ -n "$streams_file" ] && [ -n "$available_file$selected_file" ]; then
+    fatal "--streams goes with neither --available-streams nor --selected-streams"
+    exit 1
+  fi
+  for file in "$streams_file" "$available_file" "$selected_file"; do
+    if [ -n "$file" ] && [ ! -s "$file" ]; then
+      fatal "failed to read $(basename "$file")"
+      exit 1
+    fi
+  done
+}
+
+# An index that outlives the run: its volume says how many runs it has had, and this one adds itself.
+open_index() {
+  if [ -z "$OLAKE_INDEX_DB_DIR" ]; then return; fi
+  runs=$(cat "$OLAKE_INDEX_DB_DIR/runs" 2>/dev/null | wc -l)
+  echo "$folder" >>"$OLAKE_INDEX_DB_DIR/runs"
+  log info "\"index of $((runs)) runs before, cache $OLAKE_INDEX_DB_CACHE_SIZE, files $OLAKE_INDEX_DB_MAX_OPEN_FILES\""
+}
+
+check_catalog
+case $command in sync | clear-destination) open_index ;; esac
 
 scenario=ok
 if [ -n "$main_file" ]; then scenario=$(text_field scenario); fi
 if [ "$scenario" = ok ]; then
   case $command in
-    discover) if [ -n "$difference_file" ]; then scenario=ok-difference; else scenario=ok-discover; fi ;;
+    discover) if [ -n "$difference_file" ]; then scenario=ok-difference; elif [ -n "$converts" ]; then scenario=ok-convert; else scenario=ok-discover; fi ;;
     check | sync) scenario=ok-$command ;;
     clear-destination) scenario=ok-sync ;;
     spec) scenario=ok-spec ;;
@@ -88,6 +127,7 @@ fi
 case $scenario in
   ok-spec) echo '{"jsonschema":{},"uischema":{}}' ;;
   ok-difference) write_difference ;;
+  ok-convert) write_split "$(dirname "$streams_file")" '{"name":"orders","namespace":"public"}' ;;
   ok-check) connection_succeeded ;;
   ok-discover) write_catalog ;;
   ok-sync)

@@ -24,6 +24,18 @@ export const Catalog = Schema.Struct({
 })
 export type Catalog = typeof Catalog.Type
 
+/** `available_streams.json`: what exists. */
+export const Available = Schema.Struct({ streams: Catalog.fields.streams })
+
+/** `selected_streams.json`: what moves, and how. */
+export const Selection = Schema.Struct({ selected_streams: Catalog.fields.selected_streams })
+
+const Choice = Schema.Struct({
+  stream_name: Schema.String,
+  sync_mode: Schema.optionalKey(Schema.String),
+  cursor_field: Schema.optionalKey(Schema.String)
+})
+
 const selectedName = (entry: unknown): string | undefined =>
   Schema.is(Selected)(entry) ? entry.stream_name : undefined
 
@@ -83,3 +95,43 @@ export const merge = (fresh: Catalog, old: Catalog): Catalog => {
   )
   return { selected_streams, streams }
 }
+
+/** The same catalog as two files: how a stream moves stands beside its selection. */
+export const split = ({ streams, selected_streams }: Catalog) => {
+  const choiceOf = (namespace: string, entry: unknown) => {
+    const stream = streams.find(
+      (one) => one.stream.namespace === namespace && one.stream.name === selectedName(entry)
+    )?.stream
+    const cursor = stream?.cursor_field
+    return {
+      ...Object(entry),
+      ...(stream === undefined ? {} : { sync_mode: stream.sync_mode }),
+      ...(cursor === undefined ? {} : { cursor_field: cursor })
+    }
+  }
+  const selected = Object.entries(selected_streams).map(([namespace, entries]) => [
+    namespace,
+    entries.map((entry) => choiceOf(namespace, entry))
+  ])
+  return { available: { streams }, selected: { selected_streams: Object.fromEntries(selected) } }
+}
+
+/** Two files as one catalog. */
+export const whole = (
+  { streams }: typeof Available.Type,
+  { selected_streams }: typeof Selection.Type
+): Catalog => ({
+  selected_streams,
+  streams: streams.map(({ stream }) => {
+    const entries = selected_streams[stream.namespace] ?? []
+    const choice = entries.filter(Schema.is(Choice)).find(({ stream_name }) => stream_name === stream.name)
+    const cursor = choice?.cursor_field ?? stream.cursor_field
+    return {
+      stream: {
+        ...stream,
+        sync_mode: choice?.sync_mode ?? stream.sync_mode,
+        ...(cursor === undefined ? {} : { cursor_field: cursor })
+      }
+    }
+  })
+})
