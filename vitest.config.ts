@@ -18,10 +18,9 @@ const LONGEST = [
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
-    const place = ({ moduleId, project }: TestSpecification): number => {
+    const place = ({ moduleId }: TestSpecification): number => {
       const at = LONGEST.findIndex((name) => moduleId.includes(`/test/${name}`))
-      if (at >= 0) return at
-      return LONGEST.length + (project.name === "units" ? 1 : 0)
+      return at < 0 ? LONGEST.length : at
     }
     const usual = super.sort.bind(this)
     return (await usual(files)).toSorted((one, other) => place(one) - place(other))
@@ -32,34 +31,34 @@ const INTEGRATION = "test/**/*.integration.test.ts"
 const CLUSTER = "test/**/*.cluster.test.ts"
 const FAULTS = "test/faults/**/*.test.ts"
 
-/** The first group waits for the cluster while units use the processor; the second waits for servers and faults. */
 export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 300_000,
     // A wait without an end must fail here, not in CI's clock.
     teardownTimeout: 30_000,
-    // Most of them wait most of the time.
+    // Most suites wait most of the time.
     maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
     projects: [
       {
-        extends: true,
-        test: { name: "cluster", include: [CLUSTER], testTimeout: 60_000 }
-      },
-      {
-        // No server, and no build.
+        // No server, and no build: they use the processor all the time.
         extends: true,
         test: {
           name: "units",
           include: ["test/**/*.test.ts"],
-          exclude: [INTEGRATION, CLUSTER, FAULTS]
+          exclude: [INTEGRATION, CLUSTER, FAULTS],
+          maxWorkers: 2
         }
+      },
+      {
+        extends: true,
+        test: { name: "cluster", include: [CLUSTER], testTimeout: 60_000, sequence: { groupOrder: 1 } }
       },
       {
         // They harm the cluster: nothing else may use it meanwhile.
         extends: true,
-        test: { name: "faults", include: [FAULTS], sequence: { groupOrder: 1 } }
+        test: { name: "faults", include: [FAULTS], sequence: { groupOrder: 2 } }
       },
       {
         // The built worker among real servers, in worlds of its own; they share the processor.
@@ -68,7 +67,7 @@ export default defineConfig({
           name: "integration",
           include: [INTEGRATION],
           testTimeout: 60_000,
-          sequence: { groupOrder: 1 }
+          sequence: { groupOrder: 2 }
         }
       }
     ]
