@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { WorkerConfig } from "../Config.ts"
 import { KubernetesClient } from "../kubernetes/api/KubernetesClient.ts"
 import { indicatorPod, isIndicator } from "../kubernetes/pod/IndicatorPod.ts"
-import { fromPod } from "../kubernetes/pod/PodView.ts"
+import { podNamed } from "../kubernetes/PodEnd.ts"
 import { maskOf } from "../Masking.ts"
 import type { IndicatorRequest } from "../olake/contract/Indicator.ts"
 import { InvalidRequest } from "./Activity.ts"
@@ -42,13 +42,7 @@ const requireOwnNamespace = Effect.fnUntraced(function* ({ namespace }: Indicato
 
 /** The Pod of that name; one that is no indicator is not to be touched. */
 const find = Effect.fnUntraced(function* (name: string) {
-  const found = yield* (yield* KubernetesClient).readPod(name).pipe(
-    Effect.map((pod) => fromPod(pod)),
-    Effect.catchIf(
-      (error) => error.isNotFound,
-      () => Effect.succeed(undefined)
-    )
-  )
+  const found = yield* podNamed(yield* KubernetesClient, name)
   if (found !== undefined && !isIndicator(found.labels)) return yield* new NoIndicator({ pod: name })
   return found
 })

@@ -8,6 +8,7 @@ import { ownerOf } from "../kubernetes/pod/PodIdentity.ts"
 import { MAIN_CONTAINER, type PodView } from "../kubernetes/pod/PodView.ts"
 import type { Ending, Sighting, Step } from "../status/Run.ts"
 import { type RunEntry, RunRegistry } from "../status/RunRegistry.ts"
+import { titleOf } from "../status/Words.ts"
 import type { ActivityRun } from "./Activity.ts"
 import type { Subject } from "../olake/contract/Request.ts"
 import type { Operation } from "../olake/Job.ts"
@@ -74,8 +75,7 @@ export const pickedUp = <I>(
   does === "saves"
     ? Effect.void
     : Effect.flatMap(WorkerConfig, ({ kubernetes: { podName: worker } }) => {
-        const { jobId = 0 } = subject ?? {}
-        const what = `${subject?.operation ?? operation}${jobId === 0 ? "" : ` of job ${jobId}`}`
+        const what = titleOf(subject?.operation ?? operation, subject?.jobId || undefined)
         return Effect.logInfo(`worker ${worker} picked up the ${what}, attempt ${attempt}`, { worker })
       })
 

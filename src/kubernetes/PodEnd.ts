@@ -50,20 +50,23 @@ export interface Found {
 /** Between two questions to an API server that is away. */
 const whileAway = capped("500 millis", "15 seconds", { jittered: true })
 
+/** Undefined where there is none of that name. */
+export const podNamed = (kubernetes: KubernetesClient["Service"], name: string) =>
+  kubernetes.readPod(name).pipe(
+    Effect.map((pod) => fromPod(pod)),
+    Effect.catchIf(
+      (error) => error.isNotFound,
+      () => Effect.succeed(undefined)
+    )
+  )
+
 /** Finds a run's Pod, and waits for its end. */
 export const make = Effect.gen(function* () {
   const kubernetes = yield* KubernetesClient
   const watch = yield* PodWatch
   const { jobs } = yield* WorkerConfig
 
-  const findByName = (name: string) =>
-    kubernetes.readPod(name).pipe(
-      Effect.map((pod) => fromPod(pod)),
-      Effect.catchIf(
-        (error) => error.isNotFound,
-        () => Effect.succeed(undefined)
-      )
-    )
+  const findByName = (name: string) => podNamed(kubernetes, name)
 
   /** The one that the Go worker made, under its own name for it. */
   const findGos = (job: JobIdentity) =>

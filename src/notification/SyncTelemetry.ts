@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { WorkerConfig } from "../Config.ts"
+import { ENVIRONMENT } from "../olake/telemetry/Payload.ts"
 import * as Post from "./Post.ts"
 
 const LIMIT = Duration.seconds(5)
@@ -39,7 +40,7 @@ export class SyncTelemetry extends Context.Service<
                 {
                   job_id: jobId,
                   workflow_id: workflowId,
-                  environment: "kubernetes",
+                  environment: ENVIRONMENT,
                   event,
                   ...(properties === undefined ? {} : { properties })
                 },

@@ -3,7 +3,7 @@
  * catalogs two. Pure.
  */
 import type { JobFile } from "./Job.ts"
-import { MOUNT_PATH, STREAMS_FILE } from "./Workdir.ts"
+import { inMount, STREAMS_FILE } from "./Workdir.ts"
 
 export const AVAILABLE_FILE = "available_streams.json"
 export const SELECTED_FILE = "selected_streams.json"
@@ -18,8 +18,6 @@ const FLAGS = {
   whole: ["--catalog", "--streams"],
   split: ["--available-streams", "--selected-streams"]
 } as const
-
-const inMount = (file: string): string => `${MOUNT_PATH}/${file}`
 
 const SPLIT_ARGS: ReadonlyArray<string> = [
   "--available-streams",

@@ -3,7 +3,7 @@ import * as Redacted from "effect/Redacted"
 import { type Catalog, filesOf, withCatalog, without } from "./Catalog.ts"
 import type { CheckRequest, DiscoverRequest } from "./contract/Request.ts"
 import type { JobFile } from "./Job.ts"
-import { MOUNT_PATH, STATE_FILE, STREAMS_FILE } from "./Workdir.ts"
+import { inMount, STATE_FILE, STREAMS_FILE } from "./Workdir.ts"
 
 /** The variable that carries the encryption key into the container; Kubernetes expands `$(NAME)` in arguments. */
 export const SECRET_KEY_VARIABLE = "OLAKE_SECRET_KEY"
@@ -14,8 +14,6 @@ export interface CommandLine {
   readonly secretKey: Redacted.Redacted | undefined
   readonly files: ReadonlyArray<JobFile>
 }
-
-const inMount = (file: string): string => `${MOUNT_PATH}/${file}`
 
 const withKey = (key: Redacted.Redacted | undefined): ReadonlyArray<string> =>
   key === undefined ? [] : ["--encryption-key", SECRET_KEY_REFERENCE]

@@ -7,6 +7,9 @@ export const MOUNT_PATH = "/mnt/config"
 /** The same directory again, under the path that OLake's documentation names. */
 export const SHARED_MOUNT_PATH = "/mnt/shared"
 
+/** The path of a file of the run's directory, as the connector sees it. */
+export const inMount = (file: string): string => `${MOUNT_PATH}/${file}`
+
 export const STATE_FILE = "state.json"
 export const STREAMS_FILE = "streams.json"
 /** Rewritten by the connector while a sync runs. */

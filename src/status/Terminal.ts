@@ -1,7 +1,7 @@
 /** The runs for a terminal: bars and colours where somebody looks at one, plain lines elsewhere. Pure. */
 import type { JobsDocument, RunDocument } from "./Document.ts"
 import type { State } from "./Run.ts"
-import { PHASES, STATES } from "./Words.ts"
+import { PHASES, STATES, titleOf } from "./Words.ts"
 
 export interface Look {
   readonly colours: boolean
@@ -67,7 +67,7 @@ const linesOf = (run: RunDocument, now: number, look: Look): ReadonlyArray<strin
   const { operation, jobId, connector, detail, attempt, failure, lastLines, workflowId } = run
   const [mark, colour] = MARKS[run.state]
   const title = [
-    `${operation}${jobId === undefined ? "" : ` of job ${jobId}`}`,
+    titleOf(operation, jobId),
     connector ?? "",
     stateOf(run, now),
     ...(attempt > 1 ? [`attempt ${attempt}`] : [])

@@ -23,3 +23,7 @@ export const STATES: Readonly<Record<State, string>> = {
   cancelled: "cancelled",
   ended: "ended (another worker knows how)"
 }
+
+/** What a run is, such as `sync of job 7`. */
+export const titleOf = (operation: string, jobId: number | undefined): string =>
+  `${operation}${jobId === undefined ? "" : ` of job ${jobId}`}`

@@ -7,7 +7,7 @@ import type { WorkerConfig } from "../../Config.ts"
 import type { IndicatorRequest } from "../../olake/contract/Indicator.ts"
 import { oneLine } from "../../Text.ts"
 import { INDICATOR_LABEL, labelValue } from "./PodIdentity.ts"
-import { inRegistry } from "./PodSpec.ts"
+import { inRegistry, pullSecretsOf, unexpanded } from "./PodSpec.ts"
 
 const IMAGE = "busybox:1.36.1"
 const VARIABLE = "OLAKE_ERROR"
@@ -59,9 +59,7 @@ export const indicatorPod = (
     terminationGracePeriodSeconds: 0,
     enableServiceLinks: false,
     automountServiceAccountToken: false,
-    ...(jobs.imagePullSecrets.length === 0
-      ? {}
-      : { imagePullSecrets: jobs.imagePullSecrets.map((secret) => ({ name: secret })) }),
+    ...pullSecretsOf(jobs),
     securityContext: { seccompProfile: { type: "RuntimeDefault" }, ...(jobs.podSecurityContext ?? NOBODY) },
     containers: [
       {
@@ -69,7 +67,7 @@ export const indicatorPod = (
         image: inRegistry(IMAGE, jobs.registryBase),
         imagePullPolicy: "IfNotPresent",
         command: ["sh", "-c", `printf '%s\\n' "$${VARIABLE}" | tee /dev/termination-log >&2; exit 1`],
-        env: [{ name: VARIABLE, value: cut(message, LONGEST_MESSAGE).replaceAll("$(", "$$$$(") }],
+        env: [{ name: VARIABLE, value: unexpanded(cut(message, LONGEST_MESSAGE)) }],
         resources: { requests: { cpu: "1m", memory: "4Mi" }, limits: { cpu: "10m", memory: "16Mi" } },
         securityContext: {
           allowPrivilegeEscalation: false,

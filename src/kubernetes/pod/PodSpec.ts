@@ -1,5 +1,5 @@
 /** From a job to its Pod: name, labels, image, mounts. Pure; the clock is an input. */
-import type { V1EnvVar, V1Pod, V1ResourceRequirements, V1Secret } from "@kubernetes/client-node"
+import type { V1EnvVar, V1Pod, V1PodSpec, V1ResourceRequirements, V1Secret } from "@kubernetes/client-node"
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { WorkerConfig } from "../../Config.ts"
@@ -23,6 +23,12 @@ export const inRegistry = (repository: string, registryBase: string): string => 
 
 export const imageOf = (job: Pick<Job, "connector" | "version">, registryBase: string): string =>
   inRegistry(`olakego/source-${job.connector}:${job.version}`, registryBase)
+
+export const pullSecretsOf = ({ imagePullSecrets }: Pick<Jobs, "imagePullSecrets">): Partial<V1PodSpec> =>
+  imagePullSecrets.length === 0 ? {} : { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) }
+
+/** A variable's value that the kubelet takes as it is: `$(NAME)` stands for another variable otherwise. */
+export const unexpanded = (value: string): string => value.replaceAll("$(", "$$$$(")
 
 /** How the encryption key reaches the container. */
 export type SecretKeySource = "none" | "namedSecret" | "ownSecret" | "literal"
@@ -99,7 +105,7 @@ export interface PodContext {
   readonly ownSecretName: string
   /** Whether a shell notes how the connector ends. */
   readonly marksExit: boolean
-  /** Whether the connector is told to send none of its own either. */
+  /** Whether the connector must send none of its own either. */
   readonly telemetryDisabled: boolean
   /** RFC 3339. */
   readonly now: string
@@ -147,9 +153,7 @@ export const build = (
       ...(jobs.serviceAccountName === undefined
         ? { automountServiceAccountToken: false }
         : { serviceAccountName: jobs.serviceAccountName }),
-      ...(jobs.imagePullSecrets.length === 0
-        ? {}
-        : { imagePullSecrets: jobs.imagePullSecrets.map((secret) => ({ name: secret })) }),
+      ...pullSecretsOf(jobs),
       securityContext: { seccompProfile: { type: "RuntimeDefault" }, ...jobs.podSecurityContext },
       ...placementOf(job, rules),
       containers: [
@@ -161,7 +165,7 @@ export const build = (
           args: [...job.args],
           env: [
             ...(marksExit ? [podUid] : []),
-            { name: "OLAKE_WORKFLOW_ID", value: job.run.workflowId.replaceAll("$(", "$$$$(") },
+            { name: "OLAKE_WORKFLOW_ID", value: unexpanded(job.run.workflowId) },
             secretKeyVariable(job, jobs, secretKey, ownSecretName),
             ...(telemetryDisabled ? [{ name: "TELEMETRY_DISABLED", value: "true" }] : [])
           ],

@@ -28,7 +28,8 @@ export interface JobFacts {
 
 export type Payload = Readonly<Record<string, string | number>>
 
-const ENVIRONMENT = "kubernetes"
+/** How OLake's telemetry calls where connectors run. */
+export const ENVIRONMENT = "kubernetes"
 
 const filled = (fields: Readonly<Record<string, string | number | undefined>>): Payload =>
   Object.fromEntries(
