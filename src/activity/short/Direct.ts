@@ -56,6 +56,7 @@ const outputOf = Effect.fnUntraced(function* (request: DirectRequest, exit: PodE
 
 /** Those that neither the request nor OLake's UI has brought, nor an attempt before. */
 const telemetryFiles = Effect.fnUntraced(function* ({ jobId, version, workflowId, files }: DirectRequest) {
+  if (yield* Telemetry.isDisabled) return []
   const storage = yield* SharedStorage
   // An id that names no directory is refused by the run itself.
   if (problemWithDirectoryName(workflowId) !== undefined) return []

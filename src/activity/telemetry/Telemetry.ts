@@ -8,7 +8,7 @@ import { filesOf, type JobFacts, type Payload, payloadOf } from "../../olake/tel
 import { SharedStorage } from "../../storage/SharedStorage.ts"
 import { type CountedJob, runCount } from "./RunCount.ts"
 
-const isDisabled = Effect.map(WorkerConfig, ({ callback }) => callback.telemetryDisabled)
+export const isDisabled = Effect.map(WorkerConfig, ({ callback }) => callback.telemetryDisabled)
 
 /** OLake's UI leaves it for all connectors. */
 const userId = Effect.flatMap(SharedStorage, (storage) => storage.read("telemetry", "user_id")).pipe(
@@ -17,7 +17,7 @@ const userId = Effect.flatMap(SharedStorage, (storage) => storage.read("telemetr
 )
 
 /** Undefined where they cannot be had: an event then has the least that is known. */
-const factsOf = (jobId: number): Effect.Effect<JobFacts | undefined, never, Jobs> =>
+export const factsOf = (jobId: number): Effect.Effect<JobFacts | undefined, never, Jobs> =>
   Effect.flatMap(Jobs, (jobs) => jobs.facts(jobId)).pipe(
     Effect.catch(({ message }) =>
       Effect.as(Effect.logDebug(`telemetry of job ${jobId} does without its names: ${message}`), undefined)
@@ -48,6 +48,11 @@ export interface SyncTold {
   readonly payload: Payload
   readonly files: ReadonlyArray<JobFile>
 }
+
+/** What an event of a sync that was counted before carries. */
+export const payload = Effect.fnUntraced(function* (job: CountedJob, facts: JobFacts | undefined) {
+  return payloadOf(yield* userId, job.jobId, facts, yield* runCount(job, false))
+})
 
 /**
  * @param version of the connector, where the job's row cannot be asked
