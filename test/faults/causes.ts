@@ -3,12 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { tryCauses } from "../../dev/causes/causes.ts"
 import { clusterServers } from "../../dev/world/World.ts"
-import { clusterAccess } from "../support/world/ClusterAccess.ts"
-
-const access = await clusterAccess()
 
 export const causesSuite = (): void => {
-  describe.skipIf(!access.available)("what ends a sync's Pod", () => {
+  describe("what ends a sync's Pod", () => {
     it.live(
       "is told apart: its connector, its memory, its image, a deletion, an eviction, a preemption, its node",
       () =>

@@ -6,16 +6,13 @@ import { until } from "../../dev/cluster/Place.ts"
 import { notedBy, savedBy } from "../../dev/soak/soak.ts"
 import { startReadyWorker } from "../../dev/world/Worker.ts"
 import { clusterServers, crowdedWorld } from "../../dev/world/World.ts"
-import { clusterAccess } from "../support/world/ClusterAccess.ts"
 
 const SYNCS = 20
 /** Half seconds: the first ends while nobody can see it, the last long after. */
 const stepsOf = (index: number): number => 40 + index * 10
 
-const access = await clusterAccess()
-
 export const freezeSuite = (): void => {
-  describe.skipIf(!access.available)("an API server that hangs for 60 s during 20 syncs", () => {
+  describe("an API server that hangs for 60 s during 20 syncs", () => {
     it.live(
       "changes nothing: all are completed, each by one connector",
       () =>

@@ -3,12 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { soak } from "../../dev/soak/soak.ts"
 import { clusterServers } from "../../dev/world/World.ts"
-import { clusterAccess } from "../support/world/ClusterAccess.ts"
-
-const access = await clusterAccess()
 
 export const soakSuite = (): void => {
-  describe.skipIf(!access.available)("a short soak on a real cluster", () => {
+  describe("a short soak on a real cluster", () => {
     it.live(
       "loses nothing and has no second writer, though workers are killed and Pods deleted",
       () =>
