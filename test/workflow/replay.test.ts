@@ -129,7 +129,7 @@ const withLostTask = ({ events }: History): History => {
   return { events: [started, scheduled, begun, timedOut, again, begunAgain, ...later] as History["events"] }
 }
 
-/** The same, of a Go worker whose PostSyncActivity is told how the sync went: olake-helm since 0.3.10. */
+/** The same, of a Go worker whose PostSyncActivity gets how the sync went: olake-helm since 0.3.10. */
 const withStatus = ({ events }: History, status: string): History => {
   const data = Buffer.from(JSON.stringify(status)).toString("base64")
   const payload = { metadata: { encoding: Buffer.from("json/plain").toString("base64") }, data }

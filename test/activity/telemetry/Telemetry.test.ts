@@ -212,7 +212,7 @@ describe("the end of a sync", () => {
     environment: "kubernetes"
   }
 
-  it.live("is told with the job's facts, and with what killed the connector", () =>
+  it.live("is sent with the job's facts, and with what killed the connector", () =>
     inFolder({}, (_, sent) =>
       Effect.gen(function* () {
         yield* tellEnd(request, false)
