@@ -27,8 +27,9 @@ const payload = (value: unknown, metadata: Readonly<Record<string, string>> = {}
 
 const sdkMetadata = { langUsedFlags: [3], sdkName: "temporal-go", sdkVersion: "1.36.0" }
 
-/** Shorter than Go's 30 s, for the test's sake. */
-const HEARTBEAT = { seconds: 2 }
+const HEARTBEAT = 30
+/** Of the attempt that vanishes: shorter, for the test's sake. */
+const SOON_LOST = 2
 
 const seconds = (count: number) => ({ seconds: count }) as never // SAFETY: protobufjs takes numbers where its types say Long
 
@@ -36,6 +37,7 @@ const activityCommand = (
   type: string,
   id: string,
   taskQueue: string,
+  heartbeat: number,
   ...argumentsOf: ReadonlyArray<unknown>
 ) => ({
   commandType: CommandType.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK,
@@ -47,7 +49,7 @@ const activityCommand = (
     scheduleToCloseTimeout: seconds(0),
     scheduleToStartTimeout: seconds(0),
     startToCloseTimeout: seconds(2_592_000),
-    heartbeatTimeout: seconds(HEARTBEAT.seconds),
+    heartbeatTimeout: seconds(heartbeat),
     retryPolicy: {
       initialInterval: seconds(5),
       backoffCoefficient: 2,
@@ -87,7 +89,7 @@ export const beginAndVanish = (
               }
             }
           },
-          activityCommand(activity, "6", taskQueue, request)
+          activityCommand(activity, "6", taskQueue, SOON_LOST, request)
         ]
       })
       const { taskToken } = await workflowService.pollActivityTaskQueue(common)
@@ -102,7 +104,7 @@ export const beginAndVanish = (
         taskToken: next.taskToken,
         identity: common.identity,
         sdkMetadata,
-        commands: [activityCommand("PostSyncActivity", "12", taskQueue, request, status)]
+        commands: [activityCommand("PostSyncActivity", "12", taskQueue, HEARTBEAT, request, status)]
       })
     }
     await connection.withDeadline(Date.now() + 15_000, begin).finally(() => connection.close())
